@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config"
+import { SummaryReporter } from "./test/support/reporter.ts"
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    passWithNoTests: false,
+    include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/nodeVersion.ts"],
+    setupFiles: ["test/support/leaks.ts"],
+    testTimeout: 20_000,
+    reporters: ["default", new SummaryReporter()],
+    typecheck: {
+      enabled: true,
+      include: ["test/**/*.test-d.ts"],
+      tsconfig: "tsconfig.json",
+      // `npm run check` looks at the sources.
+      ignoreSourceErrors: true
+    }
+  }
+})
