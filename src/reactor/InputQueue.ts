@@ -1,0 +1,50 @@
+/** Received pieces that wait for a consumer: first in, first out, with what was handed back in front. */
+export class InputQueue {
+  /** All bytes that wait. */
+  bytes = 0
+  private pieces: Array<Uint8Array> = none
+  private head = 0
+
+  push(piece: Uint8Array): void {
+    if (this.pieces === none) this.pieces = []
+    this.pieces.push(piece)
+    this.bytes += piece.length
+  }
+
+  unshift(piece: Uint8Array): void {
+    if (this.pieces === none) this.pieces = []
+    if (this.head === 0) this.makeRoomInFront()
+    this.pieces[--this.head] = piece
+    this.bytes += piece.length
+  }
+
+  shift(): Uint8Array | undefined {
+    if (this.bytes === 0) return undefined
+    const piece = this.pieces[this.head]!
+    this.pieces[this.head++] = empty
+    this.bytes -= piece.length
+    if (this.bytes === 0) this.clear()
+    else if (this.head > 32 && this.head * 2 > this.pieces.length) {
+      this.pieces = this.pieces.slice(this.head)
+      this.head = 0
+    }
+    return piece
+  }
+
+  /** As much room as there are pieces, so that handing back many costs each of them the same. */
+  private makeRoomInFront(): void {
+    const room = Math.max(4, this.pieces.length)
+    this.pieces = [...Array.from({ length: room }, () => empty), ...this.pieces]
+    this.head = room
+  }
+
+  clear(): void {
+    this.pieces = none
+    this.head = 0
+    this.bytes = 0
+  }
+}
+
+// Shared by all empty queues: an idle connection owns no array.
+const none: Array<Uint8Array> = []
+const empty = new Uint8Array(0)
