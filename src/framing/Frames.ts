@@ -1,0 +1,159 @@
+/**
+ * A connection that speaks in frames: a `Transport`, a `Decoder` for what comes, an encoder for what goes.
+ * `Lines`, `Netstrings`, `LengthPrefixed` and `Ndjson` are made here; so is any framing of your own.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
+import type { TransportError } from "../reactor/ReactorError.ts"
+import type { Transport } from "../reactor/Transport.ts"
+import type { Decoder } from "./Decoder.ts"
+import type { FramingError } from "./FramingError.ts"
+
+export interface Frames<out In, in Out> {
+  /** What carries the frames: for its addresses and security. Receive from it only after `detach`. */
+  readonly transport: Transport
+  /**
+   * The next frame. Fails with `Cause.Done` at a clean end of input, with `FramingError` for what is no frame
+   * (an unfinished one at the end of input included); then it stays failed. Interrupting it loses nothing.
+   */
+  readonly receive: Pull.Pull<In, FramingError | TransportError>
+  /** All frames that are whole, at least one; waits for one. Frames come before the failure behind them. */
+  readonly receiveBatch: Pull.Pull<ReadonlyArray<In>, FramingError | TransportError>
+  /** Runs `f` for each frame, in order, inside the event that completed it, until the end of input. */
+  readonly receiveEach: <E, R>(
+    f: (frame: In) => Effect.Effect<void, E, R>
+  ) => Effect.Effect<void, E | FramingError | TransportError, R>
+  /** Sends one frame; see `Transport.send`. */
+  readonly send: (frame: Out) => Effect.Effect<void, FramingError | TransportError>
+  /**
+   * Hands everything behind the last frame back to the transport, and gives the transport: for raw bytes, TLS,
+   * another framing. Receiving frames again afterwards goes on with what the transport gives then.
+   */
+  readonly detach: Effect.Effect<Transport>
+  /** Bytes that came and belong to no frame yet. */
+  readonly bufferedBytes: Effect.Effect<number>
+}
+
+/** Frames over `transport`. `encode` fails for what has no frame; a string goes out as UTF-8. */
+export const make = <In, Out>(
+  transport: Transport,
+  decoder: Decoder<In>,
+  encode: (frame: Out) => Result.Result<Uint8Array | string, FramingError>
+): Frames<In, Out> => new DecodedFrames(transport, decoder, encode)
+
+class DecodedFrames<In, Out> implements Frames<In, Out> {
+  readonly transport: Transport
+  readonly receive: Pull.Pull<In, FramingError | TransportError>
+  readonly receiveBatch: Pull.Pull<ReadonlyArray<In>, FramingError | TransportError>
+  readonly send: Frames<In, Out>["send"]
+  private readonly decoder: Decoder<In>
+
+  constructor(
+    transport: Transport,
+    decoder: Decoder<In>,
+    encode: (frame: Out) => Result.Result<Uint8Array | string, FramingError>
+  ) {
+    this.transport = transport
+    this.decoder = decoder
+
+    this.receive = this.pull(() => decoder.next())
+    this.receiveBatch = this.pull(() => {
+      const frames = decoder.drain()
+      return frames.length === 0 ? undefined : frames
+    })
+
+    const write = transport.send
+    this.send = (frame) =>
+      Effect.suspend((): Effect.Effect<void, FramingError | TransportError> => {
+        const encoded = encode(frame)
+        return Result.isSuccess(encoded) ? write(encoded.success) : Effect.fail(encoded.failure)
+      })
+  }
+
+  /** What `take` finds, after as much more input as that needs. */
+  private pull<A>(take: () => A | undefined): Pull.Pull<A, FramingError | TransportError> {
+    const decoder = this.decoder
+    const more = Effect.matchCauseEffect(this.transport.receive, {
+      onSuccess: (bytes): Pull.Pull<A, FramingError | TransportError> => {
+        decoder.push(bytes)
+        return next
+      },
+      onFailure: (cause): Pull.Pull<A, FramingError | TransportError> => {
+        if (!cause.reasons.some(isDone)) return Effect.failCause(cause)
+        decoder.finish()
+        const last = take()
+        if (last !== undefined) return Effect.succeed(last)
+        return decoder.failure === undefined ? Effect.failCause(cause) : Effect.fail(decoder.failure)
+      }
+    })
+    const next: Pull.Pull<A, FramingError | TransportError> = Effect.suspend(() => {
+      const taken = take()
+      if (taken !== undefined) return Exit.succeed(taken)
+      return decoder.failure === undefined ? more : Effect.fail(decoder.failure)
+    })
+    return next
+  }
+
+  get receiveEach(): Frames<In, Out>["receiveEach"] {
+    return (f) => {
+      const decoder = this.decoder
+      const nextFrame = () => decoder.next()
+      const failure: Effect.Effect<void, FramingError> = Effect.suspend(() =>
+        decoder.failure === undefined ? Effect.void : Effect.fail(decoder.failure)
+      )
+      const handleAll = forEachFrame(nextFrame, f)
+      const handle = Effect.andThen(handleAll, failure)
+      return Effect.andThen(
+        // Frames that were read ahead by `receive` come first.
+        handle,
+        Effect.andThen(
+          this.transport.receiveEach((bytes) => {
+            decoder.push(bytes)
+            return handle
+          }),
+          Effect.suspend(() => {
+            decoder.finish()
+            return handle
+          })
+        )
+      )
+    }
+  }
+
+  get detach(): Effect.Effect<Transport> {
+    return Effect.suspend(() => Effect.as(this.transport.unread(this.decoder.takeRest()), this.transport))
+  }
+
+  get bufferedBytes(): Effect.Effect<number> {
+    return Effect.sync(() => this.decoder.bufferedBytes)
+  }
+}
+
+/** Runs `f` for one frame after another until there is no whole one; a fiber of its own per frame would cost more than the frame. */
+const forEachFrame = <Frame, E, R>(
+  nextFrame: () => Frame | undefined,
+  f: (frame: Frame) => Effect.Effect<void, E, R>
+): Effect.Effect<void, E, R> =>
+  Effect.suspend(() => {
+    let frame: Frame | undefined
+    return Effect.whileLoop({
+      while: () => (frame = nextFrame()) !== undefined,
+      body: () => f(frame!),
+      step: () => {}
+    })
+  })
+
+const isDone = (reason: Cause.Reason<unknown>): boolean =>
+  reason._tag === "Fail" && Cause.isDone(reason.error)
+
+/** The next frame, or `undefined` at a clean end of input: for loops that end with the input. */
+export const orEnd = <In>(
+  frames: Frames<In, never>
+): Effect.Effect<In | undefined, FramingError | TransportError> =>
+  Effect.catchIf(frames.receive, Cause.isDone, () => Effect.succeed(undefined)) as Effect.Effect<
+    In | undefined,
+    FramingError | TransportError
+  >
