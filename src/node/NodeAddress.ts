@@ -1,0 +1,56 @@
+import type * as net from "node:net"
+import * as NetAddress from "effect/net/NetAddress"
+
+/** What Node tells of one end of a socket; a UNIX peer without a name has none. */
+export interface Native {
+  readonly address?: string | undefined
+  readonly port?: number | undefined
+}
+
+/** The address as a value; an end without one (a UNIX client) is the empty path. */
+export const fromNative = (native: Native): NetAddress.SocketAddress =>
+  native.address === undefined || native.port === undefined
+    ? NetAddress.unixPathAddress(native.address ?? "")
+    : NetAddress.inetAddressFromNativeUnsafe(native.address, native.port)
+
+/** The two ends of a connection. */
+export interface Ends {
+  readonly local: NetAddress.SocketAddress
+  readonly peer: NetAddress.SocketAddress
+}
+
+/**
+ * The ends of a TCP socket, made into values when somebody asks. The peer is read from the system at once: a
+ * socket that was reset no longer knows it, and the report of that reset must name it.
+ */
+export class TcpEnds implements Ends {
+  private readonly socket: net.Socket
+  private readonly remoteAddress: string
+  private readonly remotePort: number
+  private localAddress: NetAddress.SocketAddress | undefined = undefined
+
+  constructor(socket: net.Socket, listener?: NetAddress.SocketAddress) {
+    this.socket = socket
+    this.remoteAddress = socket.remoteAddress ?? "0.0.0.0"
+    this.remotePort = socket.remotePort ?? 0
+    // A listener bound to one address knows the local end of all its connections.
+    if (
+      listener !== undefined &&
+      NetAddress.isInetAddress(listener) &&
+      !NetAddress.isUnspecified(listener.address)
+    ) {
+      this.localAddress = listener
+    }
+  }
+
+  get peer(): NetAddress.SocketAddress {
+    return fromNative({ address: this.remoteAddress, port: this.remotePort })
+  }
+
+  get local(): NetAddress.SocketAddress {
+    return (this.localAddress ??= fromNative({
+      address: this.socket.localAddress ?? "0.0.0.0",
+      port: this.socket.localPort ?? 0
+    }))
+  }
+}

@@ -1,0 +1,206 @@
+import type * as net from "node:net"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as Effect from "effect/Effect"
+import * as Errno from "../reactor/Errno.ts"
+import type { TransportReason } from "../reactor/ReactorError.ts"
+import { type Secured, type StreamLimits, StreamTransport } from "../reactor/StreamTransport.ts"
+import type { Turn } from "../reactor/Turn.ts"
+import * as Tls from "../reactor/Tls.ts"
+import type * as NodeAddress from "./NodeAddress.ts"
+import { writePieces } from "./writePieces.ts"
+
+/** A socket knows its transport, so that one set of listeners serves all connections. */
+const transportOf = Symbol("spindle/transport")
+
+interface Linked extends net.Socket {
+  [transportOf]: NodeTransport
+}
+
+interface Resettable extends net.Socket {
+  resetAndClosing: boolean
+}
+
+export interface NodeLimits extends StreamLimits {
+  /** Milliseconds that closing may take to flush. */
+  readonly closeTimeout: number
+}
+
+/** How a stream gets TLS: given by the reactor, so that plain TCP does not load it. */
+export type Secure = (
+  transport: NodeTransport,
+  socket: net.Socket,
+  options: Tls.Upgrade
+) => Effect.Effect<Secured, TransportReason>
+
+export interface Shared {
+  readonly turn: Turn
+  readonly limits: NodeLimits
+  readonly secure: Secure
+}
+
+/** After our end went out: how long a peer may keep its own side open, its input dropped, before we close. */
+const lingerTimeout = 1_000
+
+/** A `net.Socket` (TCP, UNIX) or `tls.TLSSocket` as a transport. */
+export class NodeTransport extends StreamTransport {
+  readonly security: Tls.Security
+  readonly shared: Shared
+  private readonly socket: net.Socket
+  /** The TCP or UNIX socket below TLS; without TLS, `socket` itself. */
+  readonly carrier: net.Socket
+  readonly ends: NodeAddress.Ends
+  private ended = false
+  private timer: NodeJS.Timeout | undefined = undefined
+
+  constructor(
+    socket: net.Socket,
+    shared: Shared,
+    ends: NodeAddress.Ends,
+    security: Tls.Security = Tls.plain,
+    carrier: net.Socket = socket
+  ) {
+    super(shared.turn, shared.limits)
+    this.shared = shared
+    this.socket = socket
+    this.carrier = carrier
+    this.security = security
+    this.ends = ends
+    ;(socket as Linked)[transportOf] = this
+    socket.on("data", onData)
+    socket.on("end", onEnd)
+    socket.on("error", onError)
+    socket.on("close", onClose)
+  }
+
+  get local(): NetAddress.SocketAddress {
+    return this.ends.local
+  }
+
+  get peer(): NetAddress.SocketAddress {
+    return this.ends.peer
+  }
+
+  protected writeOut(pieces: ReadonlyArray<Uint8Array | string>): boolean {
+    const socket = this.socket
+    if (writePieces(socket, pieces)) return true
+    if (socket.listenerCount("drain") === 0) socket.on("drain", onDrain)
+    return false
+  }
+
+  protected pauseInput(): void {
+    this.socket.pause()
+  }
+
+  protected resumeInput(): void {
+    this.socket.resume()
+  }
+
+  protected endOutput(): void {
+    this.socket.end()
+  }
+
+  protected resetNow(): void {
+    clearTimeout(this.timer)
+    const { carrier, socket } = this
+    // A UNIX socket has no reset.
+    if (typeof carrier.remotePort === "number" && !this.ending) {
+      if (carrier === socket) socket.resetAndDestroy()
+      // `resetAndDestroy` is not for a socket below TLS: it shuts down what TLS still writes to, and crashes Node
+      // 26.10. Destroying the TLS socket destroys the carrier, which looks at this flag of its own.
+      else (carrier as Resettable).resetAndClosing = true
+    }
+    socket.destroy()
+  }
+
+  /** Our FIN goes out this very moment. libuv refuses a reset then (EINVAL), and Node would lose the descriptor. */
+  private get ending(): boolean {
+    const { writableEnded, writableFinished, writableLength } = this.socket
+    return writableEnded && !writableFinished && writableLength === 0
+  }
+
+  protected unreportedBytes(): number {
+    return this.socket.readableLength
+  }
+
+  protected closeOutput(): void {
+    const socket = this.socket
+    if (socket.destroyed) return
+    if (this.ended && socket.writableLength === 0 && this.security._tag === "Plain") {
+      // Nothing to flush, nothing to linger for: the system puts the FIN behind what it already has.
+      socket.destroy()
+      return
+    }
+    this.timer = setTimeout(() => this.resetNow(), this.shared.limits.closeTimeout)
+    // The peer must be read to its end: closing over unread input would reset it, and lose what we sent.
+    socket.resume()
+    socket.end(() => {
+      clearTimeout(this.timer)
+      if (this.ended) socket.destroy()
+      else this.timer = setTimeout(() => socket.destroy(), lingerTimeout)
+    })
+  }
+
+  protected secure(options: Tls.Upgrade): Effect.Effect<Secured, TransportReason> {
+    return this.shared.secure(this, this.socket, options)
+  }
+
+  /** Drops a connection that nobody took. */
+  discard(): void {
+    this.resetNow()
+  }
+
+  /** Gives the socket away, without a listener of ours but the one that keeps an error from being fatal. */
+  release(): void {
+    const socket = this.socket
+    socket.off("data", onData)
+    socket.off("end", onEnd)
+    socket.off("drain", onDrain)
+  }
+
+  // --- events -------------------------------------------------------------------------------------------
+
+  /** @internal */
+  gotBytes(bytes: Uint8Array): void {
+    this.onBytes(bytes)
+  }
+
+  /** @internal */
+  gotEnd(): void {
+    this.ended = true
+    this.onEnd()
+    if (this.timer !== undefined && this.socket.writableFinished) this.socket.destroy()
+  }
+
+  /** @internal */
+  gotDrain(): void {
+    this.socket.off("drain", onDrain)
+    this.onDrain()
+  }
+
+  /** @internal */
+  gotError(error: Error): void {
+    this.onFailure(Errno.transportReason(error))
+  }
+
+  /** @internal */
+  gotClose(): void {
+    clearTimeout(this.timer)
+    this.onClosed()
+  }
+}
+
+function onData(this: net.Socket, bytes: Uint8Array): void {
+  ;(this as Linked)[transportOf].gotBytes(bytes)
+}
+function onEnd(this: net.Socket): void {
+  ;(this as Linked)[transportOf].gotEnd()
+}
+function onDrain(this: net.Socket): void {
+  ;(this as Linked)[transportOf].gotDrain()
+}
+function onError(this: net.Socket, error: Error): void {
+  ;(this as Linked)[transportOf].gotError(error)
+}
+function onClose(this: net.Socket): void {
+  ;(this as Linked)[transportOf].gotClose()
+}

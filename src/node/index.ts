@@ -1,0 +1,2 @@
+export * as NodeReactor from "./NodeReactor.ts"
+export * as NodeSignals from "./NodeSignals.ts"
