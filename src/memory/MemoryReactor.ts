@@ -1,0 +1,55 @@
+/**
+ * A network inside the process: streams, UNIX names, datagrams and a stand-in for TLS, without a socket, a
+ * timer or a promise. The same contract as `NodeReactor`, deterministic under Effect's `TestClock` and scheduler.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Reactor } from "../reactor/Reactor.ts"
+import { connect } from "./MemoryConnect.ts"
+import { datagram } from "./MemoryDatagram.ts"
+import type { MemoryHost } from "./MemoryHost.ts"
+import { listen } from "./MemoryListen.ts"
+import { MemoryLoop } from "./MemoryLoop.ts"
+import { MemoryNetwork, type Options } from "./MemoryNetwork.ts"
+import { type MemorySite, resolve } from "./MemorySite.ts"
+
+const theHost = "localhost"
+
+/** A reactor on a network of its own, with one host that has every name and address of `hosts`, and loopback. */
+export const make = (options: Options = {}): Effect.Effect<Reactor["Service"]> =>
+  Effect.suspend(() => {
+    const network = new MemoryNetwork(options, theHost)
+    return on(network, network.host(theHost))
+  })
+
+/**
+ * A reactor on a host of a shared network: one of its `hosts`, or any other name, which then gets an address.
+ * Several reactors may run on one host: they share its ports.
+ */
+export const makeOn = (network: MemoryNetwork, host = theHost): Effect.Effect<Reactor["Service"]> =>
+  Effect.suspend(() => on(network, network.host(host)))
+
+/** `make` as a layer: each build is a network of its own. */
+export const layer = (options?: Options): Layer.Layer<Reactor> => Layer.effect(Reactor, make(options))
+
+/** `makeOn` as a layer. */
+export const layerOn = (network: MemoryNetwork, host?: string): Layer.Layer<Reactor> =>
+  Layer.effect(Reactor, makeOn(network, host))
+
+const on = (network: MemoryNetwork, host: MemoryHost): Effect.Effect<Reactor["Service"]> =>
+  Effect.map(MemoryLoop.make(network.activity), (loop) => {
+    const site: MemorySite = { network, host, loop }
+    const reactor: Reactor["Service"] = Reactor.of({
+      listen: (endpoint) =>
+        endpoint._tag === "CustomServer"
+          ? Effect.provideService(endpoint.listen, Reactor, reactor)
+          : listen(site, endpoint),
+      connect: (endpoint) =>
+        endpoint._tag === "CustomClient"
+          ? Effect.provideService(endpoint.connect, Reactor, reactor)
+          : connect(site, endpoint),
+      datagram: (endpoint) => datagram(site, endpoint),
+      resolve: resolve(network)
+    })
+    return reactor
+  })

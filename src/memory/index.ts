@@ -1,0 +1,2 @@
+export * as MemoryNetwork from "./MemoryNetwork.ts"
+export * as MemoryReactor from "./MemoryReactor.ts"
