@@ -1,0 +1,6 @@
+export * as Client from "./Client.ts"
+export * as Idle from "./Idle.ts"
+export * as Limit from "./Limit.ts"
+export * as Protocol from "./Protocol.ts"
+export * as Server from "./Server.ts"
+export * as TransportView from "./TransportView.ts"
