@@ -1,0 +1,4 @@
+export * as Chunking from "./Chunking.ts"
+export * as CodecLaws from "./CodecLaws.ts"
+export * as ReactorSuite from "./ReactorSuite.ts"
+export * as TransportSuite from "./TransportSuite.ts"
