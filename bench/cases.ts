@@ -138,7 +138,7 @@ export const cases: ReadonlyArray<Case> = [
     per: "block",
     mode: "echo",
     load: ["--connections", "8", "--size", "65536", "--in-flight", "1"],
-    servers: echoServers,
+    servers: [...echoServers, onNode("node:net, Effect imported", "node-net-effect.ts")],
     reference: raw,
     goals: [{ row: each, over: raw, relation: ">=", bound: 0.97 }]
   },

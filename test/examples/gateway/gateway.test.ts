@@ -1,0 +1,299 @@
+/** The gateway as it is started by `npm start`, and `npm run feed`, from outside: real clients, real signals. */
+import * as http from "node:http"
+import * as net from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Child from "../../support/child.ts"
+import { describePeer, netcat, openssl, socat } from "../../support/peers.ts"
+import { argumentsOf, connect, stops } from "../start.ts"
+import { temporaryDirectory } from "./fixtures/temporaryDirectory.ts"
+
+const host = "127.0.0.1"
+const anyPort = {
+  GATEWAY_TCP: `tcp:0:interface=${host}`,
+  GATEWAY_TLS: `tls:0:interface=${host}`,
+  GATEWAY_UDP: `udp:0:interface=${host}`,
+  GATEWAY_HTTP: `tcp:0:interface=${host}`
+}
+
+/** Starts it, and reads its doors from what it prints. */
+const start = Effect.fnUntraced(function* (directory: string) {
+  const child = yield* Child.spawn(process.execPath, argumentsOf("gateway/main.ts"), {
+    env: { ...anyPort, DATA_DIR: directory }
+  })
+  yield* child.says(/Ctrl-C stops/)
+  const line = (door: string): string => new RegExp(`^ *${door} +(.*)$`, "m").exec(child.stdout())?.[1] ?? ""
+  const find = (door: string, pattern: RegExp): string => pattern.exec(line(door))?.[1] ?? ""
+  return {
+    child,
+    line,
+    tcp: find("TCP", /127\.0\.0\.1 (\d+)$/),
+    tls: find("TLS", /127\.0\.0\.1:(\d+)$/),
+    authority: find("TLS", /-CAfile (\S+)/),
+    http: find("HTTP", /127\.0\.0\.1:(\d+)\//)
+  }
+})
+
+const started = Effect.flatMap(temporaryDirectory, start)
+
+/** The status and the JSON, over a connection of its own. */
+const get = (port: string, path: string) =>
+  Effect.callback<readonly [number | undefined, unknown]>((resume) => {
+    http.get({ host, port, path, agent: false }, (response) => {
+      let text = ""
+      response.setEncoding("utf8").on("data", (piece: string) => {
+        text += piece
+      })
+      response.on("end", () => resume(Effect.succeed([response.statusCode, JSON.parse(text) as unknown])))
+    })
+  })
+
+describe("gateway", () => {
+  describePeer(netcat, (nc) => {
+    it.live("answers each line in order, and counts", () =>
+      Effect.gen(function* () {
+        const { http, tcp } = yield* started
+        const input = [
+          "roof temperature 21.5 2026-01-01T00:00:00Z",
+          "roof temperature warm",
+          "roof temperature 22 2026-01-01T00:01:00Z",
+          "",
+          "roof wind 3 2026-01-01T00:00:00Z more",
+          "roof wind 3 2026-01-01T00:00:00Z"
+        ]
+        const { stdout } = yield* Child.run(nc, ["-N", host, tcp], { input: `${input.join("\r\n")}\n` })
+        assert.deepStrictEqual(stdout.split("\r\n"), [
+          "ok",
+          'error value is not a number: "warm"',
+          "ok",
+          "error station is missing",
+          'error line has more than 4 fields, the fifth is "more"',
+          "ok",
+          ""
+        ])
+        assert.deepStrictEqual(yield* get(http, "/counters"), [
+          200,
+          { accepted: 3, rejected: 3, connections: 1 }
+        ])
+        assert.deepStrictEqual(yield* get(http, "/readings?station=roof&metric=temperature"), [
+          200,
+          [
+            { time: "2026-01-01T00:00:00.000Z", value: 21.5 },
+            { time: "2026-01-01T00:01:00.000Z", value: 22 }
+          ]
+        ])
+      })
+    )
+
+    it.live("ends a connection at a line too long, or cut off, but answers what came before", () =>
+      Effect.gen(function* () {
+        const { child, http, tcp } = yield* started
+        const ask = (input: string) =>
+          Effect.map(Child.run(nc, ["-N", host, tcp], { input }), ({ stdout }) => stdout)
+        const long = `roof wind ${"0".repeat(1_014)}`
+        assert.strictEqual(yield* ask(`${long}\n`), "ok\r\n")
+        assert.strictEqual(
+          yield* ask(`roof wind 3\n${long}0\nroof wind 4\n`),
+          "ok\r\nerror a frame of more than 1,024 bytes, the limit\r\n"
+        )
+        assert.strictEqual(
+          yield* ask("roof wind 5\nroof wind 6"),
+          "ok\r\nerror the input ended inside a frame, after 11 bytes of it\r\n"
+        )
+        assert.deepStrictEqual(yield* get(http, "/counters"), [
+          200,
+          { accepted: 3, rejected: 2, connections: 3 }
+        ])
+        yield* stops(child, 2_000)
+      })
+    )
+
+    describePeer(openssl, (client) => {
+      it.live("prints lines to copy and paste, and they work", () =>
+        Effect.gen(function* () {
+          const { child, http, line } = yield* started
+          const shell = (door: string) => Child.run("bash", ["-c", line(door)], { timeout: 10_000 })
+          const [tcp, tls, udp] = yield* Effect.all([shell("TCP"), shell("TLS"), shell("UDP")], {
+            concurrency: 3
+          })
+          assert.deepStrictEqual([tcp.code, tcp.stdout], [0, "ok\r\n"])
+          assert.deepStrictEqual([tls.code, tls.stdout], [0, "ok\r\n"])
+          assert.deepStrictEqual([udp.code, udp.stdout], [0, ""])
+          const latest = (metric: string) => get(http, `/latest?station=roof&metric=${metric}`)
+          assert.propertyVal((yield* latest("temperature"))[1], "value", 21.5)
+          assert.propertyVal((yield* latest("humidity"))[1], "value", 40)
+          assert.propertyVal((yield* latest("wind"))[1], "value", 3.2)
+          assert.match(
+            line("HTTP"),
+            /^curl 'http:\/\/127\.0\.0\.1:\d+\/latest\?station=roof&metric=temperature'$/
+          )
+          yield* stops(child, 2_000)
+        })
+      )
+
+      it.live("stops on Ctrl-C with code 0, even if clients stay", () =>
+        Effect.gen(function* () {
+          const { authority, child, http, tcp, tls } = yield* started
+          const overTcp = yield* Child.spawn(nc, [host, tcp])
+          const options = `s_client -quiet -CAfile ${authority} -verify_return_error -connect ${host}:${tls}`
+          const overTls = yield* Child.spawn(client, options.split(" "))
+          yield* overTcp.write("roof wind 3\n")
+          yield* overTls.write("roof wind 4\n")
+          yield* overTcp.says(/^ok\r$/m)
+          yield* overTls.says(/^ok\r$/m)
+          const overHttp = yield* connect(http)
+          overHttp.write("GET /counters HTTP/1.1\r\nHost: gateway\r\n\r\n")
+          yield* Effect.callback<void>((resume) => {
+            overHttp.once("data", () => resume(Effect.void))
+          })
+          yield* stops(child, 2_000)
+        })
+      )
+    })
+  })
+
+  it.live("answers bad queries with what is wrong", () =>
+    Effect.gen(function* () {
+      const { http } = yield* started
+      assert.deepStrictEqual(yield* get(http, "/latest?station=roof"), [400, { error: "metric is missing" }])
+      assert.deepStrictEqual(yield* get(http, "/latest?station=roof&metric=wind"), [
+        404,
+        { error: "there is no reading of wind from roof" }
+      ])
+      assert.deepStrictEqual(yield* get(http, "/lates"), [
+        404,
+        { error: "there is no such path: try /latest, /readings, /aggregate, /counters" }
+      ])
+    })
+  )
+
+  it.live("loses nothing that it answered ok when it is killed", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const before = yield* start(directory)
+      const writer = yield* connect(before.tcp)
+      const begin = Date.UTC(2026, 0, 1)
+      let sent = 0
+      const send = (count: number) => {
+        let lines = ""
+        for (const end = sent + count; sent < end; sent++) {
+          lines += `roof count ${sent} ${new Date(begin + sent).toISOString()}\n`
+        }
+        writer.write(lines)
+      }
+      let replies = ""
+      let answered = 0
+      writer.on("data", (bytes: Buffer) => {
+        replies += bytes.toString()
+        const count = replies.length / "ok\r\n".length
+        send(Math.max(0, Math.floor(count) - answered))
+        answered = Math.floor(count)
+        // In the midst: as many are always on their way.
+        if (answered > 10_000) process.kill(before.child.pid, "SIGKILL")
+      })
+      send(500)
+      yield* Effect.callback<void>((resume) => {
+        writer.once("close", () => resume(Effect.void))
+      })
+      assert.strictEqual((yield* before.child.ended).signal, "SIGKILL")
+      assert.isAbove(answered, 10_000)
+      assert.isTrue(replies.replaceAll("ok\r\n", "") === "")
+      assert.isAbove(sent, answered)
+
+      const after = yield* start(directory)
+      const [status, points] = yield* get(after.http, "/readings?station=roof&metric=count&limit=100000")
+      assert.strictEqual(status, 200)
+      const values = (points as ReadonlyArray<{ readonly value: number }>).map(({ value }) => value)
+      assert.isAtLeast(values.length, answered)
+      assert.isTrue(values.every((value, i) => value === i))
+      yield* stops(after.child, 2_000)
+    })
+  )
+
+  it.live("says what is wrong with an endpoint, and does not start", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const { http, tcp } = yield* start(directory)
+      const run = (env: Readonly<Record<string, string>>) =>
+        Child.run(process.execPath, argumentsOf("gateway/main.ts"), {
+          env: { ...anyPort, DATA_DIR: directory, ...env }
+        })
+      const [bad, taken, takenHttp, unusable] = yield* Effect.all(
+        [
+          run({ GATEWAY_TCP: "tpc:7300" }),
+          run({ GATEWAY_TCP: `tcp:${tcp}:interface=${host}` }),
+          run({ GATEWAY_HTTP: `tcp:${http}:interface=${host}` }),
+          run({ GATEWAY_HTTP: "unix:/tmp/x" })
+        ],
+        { concurrency: 2 }
+      )
+      assert.deepStrictEqual([bad.code, taken.code, takenHttp.code, unusable.code], [1, 1, 1, 1])
+      assert.match(bad.stderr, /^The gateway cannot run: .*tpc[^]*did you mean "?tcp/)
+      assert.match(
+        taken.stderr,
+        /^The gateway cannot run: cannot listen on .*: somebody already listens there\n$/
+      )
+      assert.match(takenHttp.stderr, /^The gateway cannot run: .*address already in use 127\.0\.0\.1:\d+\n$/)
+      assert.match(unusable.stderr, /^The gateway cannot run: GATEWAY_HTTP must be a tcp: or tcp6: endpoint/)
+      for (const { stderr } of [bad, taken, takenHttp, unusable]) assert.notMatch(stderr, /^ +at /m)
+    })
+  )
+})
+
+describe("feed", () => {
+  it.live("sends a year of readings, and shows what the gateway answers about them", () =>
+    Effect.gen(function* () {
+      const gateway = yield* started
+      const env = { FEED_TCP: `tcp:${host}:${gateway.tcp}`, FEED_HTTP: `http://${host}:${gateway.http}` }
+      const { code, stdout } = yield* Child.run(process.execPath, argumentsOf("gateway/feed.ts"), { env })
+      assert.strictEqual(code, 0)
+      assert.match(stdout, /^26,277 readings to tcp:/)
+      assert.match(stdout, /^acknowledged in \d+\.\d\d s: [1-9][\d,]* readings\/s, 0 refused$/m)
+      assert.match(stdout, /^\{"accepted":26277,"rejected":0,"connections":1\}$/m)
+      assert.match(stdout, /"metric":"temperature","time":"2010-12-31T23:00:00.000Z","value":4.3\}$/m)
+      assert.match(stdout, /^\[\{"time":"2010-01-01T00:00:00.000Z","value":4\.7\d+\},/m)
+    })
+  )
+
+  describePeer(socat, (path) => {
+    it.live("draws a progress bar on a terminal", () =>
+      Effect.gen(function* () {
+        const gateway = yield* started
+        const env = { FEED_TCP: `tcp:${host}:${gateway.tcp}`, FEED_HTTP: `http://${host}:${gateway.http}` }
+        const command = [process.execPath, ...argumentsOf("gateway/feed.ts")].join(" ")
+        const { stdout } = yield* Child.run(path, ["-u", `EXEC:"${command}",pty,stderr`, "-"], { env })
+        assert.match(stdout, /\r\[#+\.+\] +\d+ % {2}[\d,]+ readings\/s /)
+        assert.match(stdout, /\r\[#{40}\] 100 % {2}[\d,]+ readings\/s \r?\n/)
+      })
+    )
+  })
+
+  it.live("says so when there is no gateway, or one that goes away", () =>
+    Effect.gen(function* () {
+      const broken = yield* Effect.acquireRelease(
+        Effect.callback<net.Server>((resume) => {
+          const server = net.createServer((socket) =>
+            socket
+              .end("ok\r\n")
+              .resume()
+              .on("error", () => {})
+          )
+          server.listen(0, host, () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const { port } = broken.address() as net.AddressInfo
+      const nobody = yield* started
+      yield* stops(nobody.child, 2_000)
+      const run = (port: string) =>
+        Child.run(process.execPath, argumentsOf("gateway/feed.ts"), {
+          env: { FEED_TCP: `tcp:${host}:${port}` }
+        })
+      const [absent, gone] = yield* Effect.all([run(nobody.tcp), run(String(port))], { concurrency: 2 })
+      assert.deepStrictEqual([absent.code, gone.code], [1, 1])
+      assert.match(absent.stderr, /^The feed stopped: .*127\.0\.0\.1/)
+      assert.match(gone.stderr, /^The feed stopped: /)
+      for (const { stderr } of [absent, gone]) assert.notMatch(stderr, /^ +at /m)
+    })
+  )
+})
