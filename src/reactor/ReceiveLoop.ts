@@ -3,6 +3,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Immediate from "./Immediate.ts"
 import type { TransportError } from "./ReactorError.ts"
 
 type Failure = TransportError | Cause.Done
@@ -47,14 +48,16 @@ export class ReceiveLoop {
 
   step(bytes: Uint8Array): void {
     this.stepping = true
-    let fiber: Fiber.Fiber<void, unknown>
+    let fiber: Fiber.Fiber<void, unknown> | undefined
     try {
-      fiber = Effect.runForkWith(this.context)(this.f(bytes))
+      const effect = Immediate.begin(this.f(bytes))
+      if (effect !== Effect.void) fiber = Effect.runForkWith(this.context)(effect)
     } catch (defect) {
       this.stepping = false
       return this.end(Exit.die(defect))
     }
     this.stepping = false
+    if (fiber === undefined) return
     const exit = fiber.pollUnsafe()
     if (exit === undefined) {
       this.running = fiber

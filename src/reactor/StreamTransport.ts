@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Pull from "effect/Pull"
+import * as Immediate from "./Immediate.ts"
 import { InputQueue } from "./InputQueue.ts"
 import * as Reason from "./Reason.ts"
 import { TransportError, type TransportReason } from "./ReactorError.ts"
@@ -89,16 +90,16 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     const forget = Effect.sync(() => {
       this.waiter = undefined
     })
-    const wait = Effect.callback<Uint8Array, TransportError | Cause.Done>((resume) => {
+    return Effect.callback((resume) => {
+      if (this.waiter !== undefined || this.loop !== undefined) {
+        return resume(Effect.fail(this.error("receive", busy())))
+      }
+      const bytes = this.takeInput()
+      if (bytes !== undefined) return resume(Exit.succeed(bytes))
+      const exit = this.inputExit()
+      if (exit !== undefined) return resume(exit)
       this.waiter = resume
       return forget
-    })
-    return Effect.suspend(() => {
-      if (this.waiter !== undefined || this.loop !== undefined)
-        return Effect.fail(this.error("receive", busy()))
-      const bytes = this.takeInput()
-      if (bytes !== undefined) return Exit.succeed(bytes)
-      return this.inputExit() ?? wait
     })
   }
 
@@ -186,7 +187,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
 
   private sendFunction: Transport["send"] | undefined = undefined
   get send(): Transport["send"] {
-    return (this.sendFunction ??= (data) => Effect.suspend(() => this.sendNow(data)))
+    return (this.sendFunction ??= (data) => Immediate.make(() => this.sendNow(data)))
   }
 
   private sendNow(data: Uint8Array | string): Effect.Effect<void, TransportError> {
