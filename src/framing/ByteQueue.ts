@@ -241,12 +241,10 @@ export class ByteQueue {
     }
   }
 
-  /** Ends the block that small pieces go to; its unused room is given back if it is most of it. */
+  /** Ends the block that small pieces go to. It is 64 bytes, or no larger than the full one before it times two. */
   private seal(): void {
-    const block = this.tail
-    if (block === undefined) return
-    const used = block.subarray(0, this.tailLength)
-    this.pieces[this.pieces.length - 1] = this.tailLength * 2 < block.length ? this.copyOf(used) : used
+    if (this.tail === undefined) return
+    this.pieces[this.pieces.length - 1] = this.tail.subarray(0, this.tailLength)
     this.tail = undefined
   }
 

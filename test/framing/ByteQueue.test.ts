@@ -98,6 +98,20 @@ describe("ByteQueue", () => {
       }
     })
 
+    it("finds it as soon as it is there, asked after every piece", () => {
+      const needle = bytesOf("\r\n\r\n")
+      const text = `${"x".repeat(90)}\r\n\r${"y".repeat(600)}\r\r\n\r\n${"z".repeat(90)}`
+      for (const { name, pieces } of Chunking.all(bytesOf(text))) {
+        const queue = new ByteQueue()
+        for (const piece of pieces) {
+          queue.push(piece)
+          const expected = text.slice(0, queue.length).indexOf("\r\n\r\n")
+          if (queue.indexOf(needle) !== expected) assert.fail(`${name}: after ${queue.length} bytes`)
+        }
+        assert.strictEqual(queue.indexOf(needle), 694, name)
+      }
+    })
+
     it("an empty needle is everywhere", () => {
       const queue = new ByteQueue()
       queue.push(bytesOf("abc"))
@@ -175,15 +189,26 @@ describe("ByteQueue", () => {
     })
 
     it("pushing and taking in turn never accumulates", () => {
-      const queue = new ByteQueue()
       const piece = numbered(600)
-      queue.push(piece)
-      for (let i = 0; i < 50_000; i++) {
+      const { bytes, result } = retained(() => {
+        const queue = new ByteQueue()
         queue.push(piece)
-        queue.discard(600)
-      }
-      assert.strictEqual(queue.length, 600)
-      assert.strictEqual(queue.pieceCount, 1)
+        for (let i = 0; i < 100_000; i++) {
+          queue.push(piece)
+          queue.discard(600)
+        }
+        return queue
+      })
+      assert.strictEqual(result.length, 600)
+      assert.strictEqual(result.pieceCount, 1)
+      assert.isBelow(bytes, 200_000)
+    })
+
+    it("a few bytes taken from a large piece do not keep it alive", () => {
+      const queue = new ByteQueue()
+      queue.push(numbered(10_000))
+      assert.strictEqual(queue.take(64)!.buffer.byteLength, 64)
+      assert.strictEqual(queue.peek(1)!.buffer.byteLength, 1)
     })
   })
 

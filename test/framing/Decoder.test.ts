@@ -87,6 +87,16 @@ describe("Decoder", () => {
     assert.deepStrictEqual(decoder.drain(), ["b", "c"])
   })
 
+  it("takes the next piece after a frame that ended the last one, without being asked in between", () => {
+    const decoder = LinesDecoder.make()
+    for (const letter of ["a", "b", "c"]) {
+      decoder.push(bytesOf(`${letter.repeat(200)}\r\n`))
+      assert.strictEqual(decoder.next(), letter.repeat(200))
+    }
+    decoder.push(bytesOf("d\r\n"))
+    assert.strictEqual(decoder.next(), "d")
+  })
+
   it("the same piece, pushed twice, is decoded twice", () => {
     for (const piece of [Buffer.from("ab\r\n".repeat(100)), bytesOf("x\r\n")]) {
       const decoder = LinesDecoder.make()
