@@ -44,7 +44,12 @@ type Column = readonly [title: string, cell: (row: Row, reference: Row | undefin
 
 const columns = (result: CaseResult): ReadonlyArray<Column> => {
   const test = result.case
-  const times = test.reference === "node:net" ? "x raw" : "x naive"
+  const times =
+    test.reference === "node:net"
+      ? "x raw"
+      : test.kind === "rate" && test.mode === "lines"
+        ? "x naive"
+        : "x first"
   const ratio: Column = [times, (row, reference) => number(ratioOf(row, reference, "rate"), 2)]
   if (test.kind === "idle") {
     return [
