@@ -2,7 +2,6 @@
  * Typed messages: any framing of JSON values with a `Schema` on top. A message that does not fit fails as
  * `FramingError` with the reason `Undecodable`, and says where.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as Schema from "effect/Schema"
@@ -66,13 +65,7 @@ export const over =
     protocol(make(Ndjson.make(transport, options), schemas))
 
 /** The next message, or `undefined` at a clean end of input. */
-export const orEnd = <In>(
-  framed: Framed<In, never>
-): Effect.Effect<In | undefined, FramingError | TransportError> =>
-  Effect.catchIf(framed.receive, Cause.isDone, () => Effect.succeed(undefined)) as Effect.Effect<
-    In | undefined,
-    FramingError | TransportError
-  >
+export { orEnd } from "./Frames.ts"
 
 const name = "framed"
 const show = (value: unknown): string => JSON.stringify(value) ?? String(value)

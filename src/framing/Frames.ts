@@ -151,7 +151,7 @@ const isDone = (reason: Cause.Reason<unknown>): boolean =>
 
 /** The next frame, or `undefined` at a clean end of input: for loops that end with the input. */
 export const orEnd = <In>(
-  frames: Frames<In, never>
+  frames: Pick<Frames<In, never>, "receive">
 ): Effect.Effect<In | undefined, FramingError | TransportError> =>
   Effect.catchIf(frames.receive, Cause.isDone, () => Effect.succeed(undefined)) as Effect.Effect<
     In | undefined,
