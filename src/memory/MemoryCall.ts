@@ -5,7 +5,7 @@ import type * as Tls from "../reactor/Tls.ts"
 import type { Caller, Door } from "./MemoryHost.ts"
 import { refused } from "./MemoryListener.ts"
 import type { Binding } from "./MemoryPorts.ts"
-import { type MemorySite, noRoute } from "./MemorySite.ts"
+import { isAbstract, type MemorySite, noRoute } from "./MemorySite.ts"
 import type { MemoryStream } from "./MemoryStream.ts"
 import type { ClientHello } from "./MemoryTls.ts"
 
@@ -22,22 +22,20 @@ export type Target =
 
 export interface CallOptions {
   readonly site: MemorySite
-  readonly targets: ReadonlyArray<Target>
+  readonly target: Target
   readonly hello: ClientHello | undefined
-  /** Milliseconds for the whole attempt. */
+  /** Milliseconds until it fails, where an answer may never come. */
   readonly timeout: number
   readonly onConnected: (stream: MemoryStream, security: Tls.Security) => void
   readonly onFailed: (reason: ConnectReason) => void
 }
 
 /**
- * One attempt to connect: the targets one after another until somebody accepts. Each question and each answer is
- * an event. The clock is asked only where an answer may never come.
+ * One attempt to connect, at one address. Each question and each answer is an event. The clock is asked only where an
+ * answer may never come.
  */
 export class MemoryCall {
   private readonly options: CallOptions
-  private next = 0
-  private firstFailure: ConnectReason | undefined = undefined
   private over = false
   private connected: MemoryStream | undefined = undefined
   private binding: Binding<Door | undefined> | undefined = undefined
@@ -50,7 +48,7 @@ export class MemoryCall {
 
   start(): void {
     this.options.site.loop.post(() => {
-      if (!this.over) this.tryNext()
+      if (!this.over) this.call()
     })
   }
 
@@ -60,9 +58,8 @@ export class MemoryCall {
     this.connected?.reset()
   }
 
-  private tryNext(): void {
-    const target = this.options.targets[this.next++]
-    if (target === undefined) return this.fail(this.firstFailure!)
+  private call(): void {
+    const { target } = this.options
     const problem = target._tag === "Unix" ? this.callUnix(target.path) : this.callInet(target)
     if (problem !== undefined) this.failed(problem)
   }
@@ -70,7 +67,7 @@ export class MemoryCall {
   private callUnix(path: string): ConnectReason | undefined {
     const { host, network } = this.options.site
     const door = host.unix.get(path)
-    if (door === undefined) return network.isStale(path) ? refused() : noSuchFile()
+    if (door === undefined) return isAbstract(path) || network.isStale(path) ? refused() : noSuchFile()
     door.knock(this.caller(unnamed, NetAddress.unixPathAddress(path)))
     return undefined
   }
@@ -130,15 +127,12 @@ export class MemoryCall {
     }
   }
 
-  /** This target does not answer, or not well: the next one, in an event of its own. */
+  /** It is told in an event of its own. */
   private failed(reason: ConnectReason): void {
     if (this.over) return
-    this.firstFailure ??= reason
     this.leave = undefined
     this.releasePort()
-    this.options.site.loop.post(() => {
-      if (!this.over) this.tryNext()
-    })
+    this.options.site.loop.post(() => this.fail(reason))
   }
 
   private fail(reason: ConnectReason): void {
@@ -149,7 +143,7 @@ export class MemoryCall {
 
   private startTimer(): void {
     this.stopTimer ??= this.options.site.loop.after(this.options.timeout, () => {
-      this.fail(new Reason.TimedOut({ detail: "no answer in time", errno: "ETIMEDOUT" }))
+      this.fail(timedOut())
     })
   }
 
@@ -170,3 +164,6 @@ const unnamed = NetAddress.unixPathAddress("")
 
 const noSuchFile = () => new Reason.BadFile({ detail: "there is no such socket file", errno: "ENOENT" })
 const bindFailed = (detail: string, errno: string) => new Reason.BindFailed({ detail, errno })
+
+export const timedOut = (): Reason.TimedOut =>
+  new Reason.TimedOut({ detail: "no answer in time", errno: "ETIMEDOUT" })

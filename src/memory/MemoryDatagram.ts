@@ -16,8 +16,9 @@ import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import { type DatagramReason, ListenError, type ListenReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
-import type { Box, Parcel } from "./MemoryHost.ts"
-import type { Binding } from "./MemoryPorts.ts"
+import type { Box, MemoryHost, Parcel } from "./MemoryHost.ts"
+import { type Link, MemoryMulticast } from "./MemoryMulticast.ts"
+import { type Binding, oneOf } from "./MemoryPorts.ts"
 import {
   destination,
   localAddress,
@@ -47,7 +48,7 @@ const open = (site: MemorySite, endpoint: Endpoint.Udp): Result.Result<MemoryDat
   const { port, connect } = endpoint
   const problem = problemOf(endpoint)
   if (problem !== undefined) return Result.fail(problem)
-  const address = localAddress(site, endpoint.interface)
+  const address = interfaceOf(site, endpoint.interface)
   if (Result.isFailure(address)) return Result.fail(address.failure)
   let peer: NetAddress.InetAddress | undefined
   let local = address.success
@@ -62,15 +63,27 @@ const open = (site: MemorySite, endpoint: Endpoint.Udp): Result.Result<MemoryDat
     // Connecting settles where the datagrams come from, as on a kernel.
     if (NetAddress.isUnspecified(local)) local = site.host.sourceFor(destination(peer.address)) ?? local
   }
-  const made = new MemoryDatagram(site, endpoint, peer)
-  const binding = site.host.udp.bind({ address: address.success, port, shared: endpoint.reuseAddress }, made)
+  const made = new MemoryDatagram(site, endpoint, peer, NetAddress.familyOf(local))
+  const { reuseAddress, reusePort } = endpoint
+  const binding = site.host.udp.bind({ address: address.success, port, reuseAddress, reusePort }, made)
   if (binding === undefined) {
     return Result.fail(
       new Reason.AddressInUse({ detail: "somebody already has that port", errno: "EADDRINUSE" })
     )
   }
   made.bound(binding, NetAddress.inetAddressUnsafe(local, binding.port))
-  return Result.succeed(made)
+  const refusal = endpoint.multicast === undefined ? undefined : made.multicast.configure(endpoint.multicast)
+  if (refusal === undefined) return Result.succeed(made)
+  site.host.udp.release(binding)
+  return Result.fail(refusal)
+}
+
+/** An address of the host, or a group: a port of that address hears nothing else. */
+const interfaceOf = (site: MemorySite, name: string) => {
+  const literal = NetAddress.ipFromString(name)
+  return Result.isSuccess(literal) && NetAddress.isMulticast(literal.success)
+    ? Result.succeed(literal.success)
+    : localAddress(site, name)
 }
 
 const problemOf = (endpoint: Endpoint.Udp): Reason.InvalidAddress | undefined => {
@@ -101,13 +114,20 @@ class MemoryDatagram extends DatagramPort implements Box {
   readonly peer: NetAddress.InetAddress | undefined
   private readonly site: MemorySite
   private readonly broadcast: boolean
+  protected readonly multicastVerbs: MemoryMulticast
   private binding!: Binding<Box>
   private address!: NetAddress.InetAddress
   private underWay = 0
   private turnEnds = false
 
-  constructor(site: MemorySite, endpoint: Endpoint.Udp, peer: NetAddress.InetAddress | undefined) {
+  constructor(
+    site: MemorySite,
+    endpoint: Endpoint.Udp,
+    peer: NetAddress.InetAddress | undefined,
+    family: NetAddress.IpFamily
+  ) {
     super(limitsOf(endpoint))
+    this.multicastVerbs = new MemoryMulticast(site.host, family)
     this.site = site
     this.broadcast = endpoint.broadcast ?? false
     this.peer = peer
@@ -140,9 +160,11 @@ class MemoryDatagram extends DatagramPort implements Box {
     if (parcel instanceof Error) return settled(packet, parcel)
     if (network.loses(parcel)) return settled(packet, undefined)
     const later = ++this.underWay > unsentMax
+    const receivers = NetAddress.isMulticast(parcel.to.address) ? this.audience() : undefined
     loop.post(() => {
       this.underWay--
-      this.arrive(parcel)
+      if (receivers === undefined) this.arrive(parcel)
+      else this.arriveAtGroup(parcel, receivers)
       if (later) settled(packet, undefined)
     })
     if (!later) settled(packet, undefined)
@@ -169,6 +191,9 @@ class MemoryDatagram extends DatagramPort implements Box {
         to
       }
     }
+    if (NetAddress.isMulticast(to.address)) {
+      return { bytes, from: this.from(this.multicastVerbs.outlet(this.address.address).source), to }
+    }
     const route = network.route(host, to.address)
     // What goes into a black hole needs no way back.
     const source = host.sourceFor(to.address) ?? (route === "BlackHole" ? this.address.address : undefined)
@@ -181,7 +206,8 @@ class MemoryDatagram extends DatagramPort implements Box {
 
   private from(source: NetAddress.IpAddress): NetAddress.InetAddress {
     const { address, port } = this.address
-    return NetAddress.inetAddressUnsafe(NetAddress.isUnspecified(address) ? source : address, port)
+    const isOne = !NetAddress.isUnspecified(address) && !NetAddress.isMulticast(address)
+    return NetAddress.inetAddressUnsafe(isOne ? address : source, port)
   }
 
   /** The datagram is where it goes to. */
@@ -199,9 +225,29 @@ class MemoryDatagram extends DatagramPort implements Box {
     }
     const route = network.route(host, to.address)
     if (route === undefined || route === "BlackHole") return
-    const found = route.udp.find(to.address, to.port).find(({ owner }) => owner.hears(from))
+    const hearing = route.udp.find(to.address, to.port).filter(({ owner }) => owner.hears(from))
+    const found = oneOf(hearing, from.port)
     if (found !== undefined) found.owner.deliver(parcel)
     else if (this.peer !== undefined) this.site.loop.post(() => this.refused())
+  }
+
+  /** Where members of a group hear what is sent to it now, by the port's settings of this moment. */
+  private audience(): Audience {
+    const { network, host } = this.site
+    const { loopback, ttl } = this.multicastVerbs
+    const { link } = this.multicastVerbs.outlet(this.address.address)
+    const hosts = link === "Loopback" || ttl === 0 ? [host] : network.allHosts()
+    return { link, hosts: loopback ? hosts : hosts.filter((each) => each !== host) }
+  }
+
+  private arriveAtGroup(parcel: Parcel, { hosts, link }: Audience): void {
+    const { from, to } = parcel
+    for (const each of hosts) {
+      for (const { owner } of each.udp.find(to.address, to.port)) {
+        const isMember = owner instanceof MemoryDatagram && owner.multicastVerbs.isIn(to.address, link)
+        if (isMember && owner.hears(from)) owner.deliver({ ...parcel, bytes: parcel.bytes.slice() })
+      }
+    }
   }
 
   /** An ICMP "port unreachable" came back: only a connected port can be told. */
@@ -236,6 +282,11 @@ class MemoryDatagram extends DatagramPort implements Box {
       this.onTurnEnd()
     })
   }
+}
+
+interface Audience {
+  readonly link: Link
+  readonly hosts: ReadonlyArray<MemoryHost>
 }
 
 const isBroadcast = (address: NetAddress.IpAddress): boolean =>

@@ -1,13 +1,11 @@
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { TransportReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import type * as Tls from "../reactor/Tls.ts"
 import type { MemoryStream, StreamEvents } from "./MemoryStream.ts"
 import * as MemoryTls from "./MemoryTls.ts"
-
-const timeoutDefault = "30 seconds"
 
 /**
  * Agrees on TLS over a live stream. The client speaks first, the server answers, the client confirms: neither
@@ -32,6 +30,7 @@ class Handshake implements StreamEvents {
   private readonly onClosed: () => void
   /** What the server agreed to, until the client confirms. */
   private agreed: Tls.Security | undefined = undefined
+  private asking: { readonly interruptUnsafe: () => void } | undefined = undefined
   private settled = false
   private readonly stopTimer: () => void
 
@@ -45,10 +44,7 @@ class Handshake implements StreamEvents {
     this.options = options
     this.resume = resume
     this.onClosed = onClosed
-    this.stopTimer = stream.loop.after(
-      Duration.toMillis(options.tls.handshakeTimeout ?? timeoutDefault),
-      () => this.expire()
-    )
+    this.stopTimer = stream.loop.after(MemoryTls.handshakeMillis(options.tls), () => this.expire())
   }
 
   start(): void {
@@ -65,15 +61,33 @@ class Handshake implements StreamEvents {
       this.stream.sendMark(MemoryTls.finished)
       this.succeed(mark.security)
     } else if (options.role === "server" && mark._tag === "ClientHello") {
-      const agreed = MemoryTls.negotiate(mark, options.tls)
-      if (Result.isFailure(agreed)) return this.refuse(agreed.failure.detail)
-      this.agreed = agreed.success
-      this.stream.sendMark({ _tag: "ServerHello", security: agreed.success })
+      if (MemoryTls.asks(options.tls)) this.ask(mark, options.tls)
+      else this.agree(mark, options.tls)
     } else if (this.agreed !== undefined && mark._tag === "Finished") {
       this.succeed(this.agreed)
     } else {
       this.refuse(`both ends of the connection want to be the ${options.role} of the TLS handshake`)
     }
+  }
+
+  /** Runs the program's hook; it ends with this handshake. */
+  private ask(hello: MemoryTls.ClientHello, tls: Tls.ServerOptions): void {
+    this.asking = this.stream.loop.run(
+      Effect.flatMap(Effect.exit(MemoryTls.choose(hello, tls)), (exit) =>
+        Effect.sync(() => {
+          if (this.settled) return
+          if (Exit.isSuccess(exit)) this.agree(hello, tls)
+          else this.refuse("no identity could be chosen")
+        })
+      )
+    )
+  }
+
+  private agree(hello: MemoryTls.ClientHello, tls: Tls.ServerOptions): void {
+    const agreed = MemoryTls.negotiate(hello, tls)
+    if (Result.isFailure(agreed)) return this.refuse(agreed.failure.detail)
+    this.agreed = agreed.success
+    this.stream.sendMark({ _tag: "ServerHello", security: agreed.success })
   }
 
   readonly bytes = (bytes: Uint8Array): void =>
@@ -106,6 +120,7 @@ class Handshake implements StreamEvents {
     if (this.settled) return
     this.settled = true
     this.stopTimer()
+    this.asking?.interruptUnsafe()
     this.stream.reset("the peer gave up the TLS handshake")
   }
 
@@ -130,6 +145,7 @@ class Handshake implements StreamEvents {
     if (this.settled) return
     this.settled = true
     this.stopTimer()
+    this.asking?.interruptUnsafe()
     this.resume(effect)
   }
 }

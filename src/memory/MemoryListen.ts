@@ -8,10 +8,10 @@ import type { Listener } from "../reactor/Listener.ts"
 import { ListenError, type ListenReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import { MemoryListener } from "./MemoryListener.ts"
-import { localAddress, type MemorySite, pathProblem, portProblem } from "./MemorySite.ts"
+import { isAbstract, localAddress, lock, type MemorySite, pathProblem, portProblem } from "./MemorySite.ts"
 import { limitsOf } from "./MemoryTransport.ts"
 
-type Built = Exclude<Endpoint.Server, Endpoint.CustomServer>
+type Built = Endpoint.TcpServer | Endpoint.TlsServer | Endpoint.UnixServer
 
 const backlogDefault = 511
 
@@ -48,9 +48,16 @@ const openUnix = (
 ): ListenReason | undefined => {
   const { path } = endpoint
   const { unix } = site.host
+  // An abstract name has no file, and no lock.
+  const isLocked = endpoint.lock !== false && !isAbstract(path)
   const problem = pathProblem(path)
   if (problem !== undefined) return problem
-  if (unix.has(path) || site.network.isStale(path)) return inUse()
+  if (unix.has(path)) return inUse()
+  if (site.network.isStale(path)) {
+    if (!isLocked) return inUse()
+    site.network.removeStale(path)
+  }
+  if (isLocked) lock(listener)
   unix.set(path, listener)
   listener.open(NetAddress.unixPathAddress(path), () => unix.delete(path))
   return undefined

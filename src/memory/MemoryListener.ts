@@ -1,11 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import type { Listener } from "../reactor/Listener.ts"
-import { ListenError, type ListenReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
+import { StreamListener } from "../reactor/StreamListener.ts"
 import * as Tls from "../reactor/Tls.ts"
-import type * as Transport from "../reactor/Transport.ts"
 import type { Caller, Door } from "./MemoryHost.ts"
 import type { MemoryLoop } from "./MemoryLoop.ts"
 import type { MemoryNetwork } from "./MemoryNetwork.ts"
@@ -27,17 +25,17 @@ export interface MemoryListenerOptions {
  * An open port. Up to `backlog` connections are made while nobody accepts, and wait here. Beyond that a TCP
  * caller waits for a place, as his lost SYN would be sent again, and a UNIX caller is sent away, as by EAGAIN.
  */
-export class MemoryListener implements Listener, Door {
+export class MemoryListener extends StreamListener<MemoryTransport> implements Door {
   private readonly options: MemoryListenerOptions
   private bound: { readonly address: NetAddress.SocketAddress; readonly release: () => void } | undefined =
     undefined
-  private waiting: Array<MemoryTransport> = []
-  private readonly callers = new Set<Caller>()
-  private onConnection: ((transport: Transport.Closeable) => void) | undefined = undefined
-  private fail: ((error: ListenError) => void) | undefined = undefined
-  private stopped = false
+  /** Those who wait for a place, and what was agreed with them. */
+  private readonly callers = new Map<Caller, Tls.Security>()
+  /** Those for whom an identity is being asked. */
+  private readonly asking = new Map<Caller, Question>()
 
   constructor(options: MemoryListenerOptions) {
+    super({ endpoint: options.endpoint, waitingMax: options.backlog })
     this.options = options
   }
 
@@ -54,16 +52,46 @@ export class MemoryListener implements Listener, Door {
 
   /** Somebody wants a connection. Runs as an event. */
   knock(caller: Caller): void {
+    const { tls } = this.options
+    if (tls !== undefined && caller.hello !== undefined && MemoryTls.asks(tls)) {
+      return this.ask(caller, caller.hello, tls)
+    }
+    this.greet(caller)
+  }
+
+  private greet(caller: Caller): void {
     const security = this.agree(caller)
     if (Result.isFailure(security)) return caller.refuse(security.failure)
-    if (this.onConnection !== undefined || this.waiting.length < this.options.backlog) {
-      return this.admit(caller, security.success)
-    }
+    this.place(caller, security.success)
+  }
+
+  private place(caller: Caller, security: Tls.Security): void {
+    if (this.hasRoom) return this.admit(caller, security)
     if (NetAddress.isUnixPathAddress(this.address)) {
       return caller.refuse(new Reason.ResourceExhausted({ detail: "the backlog is full", errno: "EAGAIN" }))
     }
-    this.callers.add(caller)
+    this.callers.set(caller, security)
     caller.wait(() => this.callers.delete(caller))
+  }
+
+  /** The program's hook may take its time, up to the deadline of handshakes; it ends with the caller or the listener. */
+  private ask(caller: Caller, hello: MemoryTls.ClientHello, tls: Tls.ServerOptions): void {
+    const { loop } = this.options
+    const question = new Question(
+      loop,
+      MemoryTls.choose(hello, tls),
+      MemoryTls.handshakeMillis(tls),
+      (problem) => {
+        this.asking.delete(caller)
+        if (problem === undefined) this.greet(caller)
+        else caller.refuse(problem)
+      }
+    )
+    this.asking.set(caller, question)
+    caller.wait(() => {
+      this.asking.delete(caller)
+      question.drop()
+    })
   }
 
   private agree(caller: Caller): Result.Result<Tls.Security, Reason.HandshakeFailed> {
@@ -92,13 +120,9 @@ export class MemoryListener implements Listener, Door {
     )
     const transport = new MemoryTransport(ours, limits, security)
     caller.accept(theirs, security)
-    if (this.onConnection === undefined) {
-      this.waiting.push(transport)
-      return
-    }
     loop.turn.enter()
     try {
-      this.onConnection(transport)
+      this.deliver(transport)
     } finally {
       loop.turn.leave()
     }
@@ -117,52 +141,67 @@ export class MemoryListener implements Listener, Door {
 
   // --- accepting ----------------------------------------------------------------------------------------
 
-  readonly acceptEach: Listener["acceptEach"] = (onConnection) =>
-    Effect.callback((resume) => {
-      if (this.stopped) return resume(Effect.fail(this.error(notListening())))
-      if (this.onConnection !== undefined) return resume(Effect.fail(this.error(alreadyListened())))
-      this.onConnection = onConnection
-      this.fail = (error) => resume(Effect.fail(error))
-      const waiting = this.waiting
-      this.waiting = []
-      for (const transport of waiting) onConnection(transport)
-      if (this.callers.size > 0) this.options.loop.post(() => this.retry())
-      return Effect.sync(() => {
-        if (this.onConnection !== onConnection) return
-        this.onConnection = undefined
-        this.fail = undefined
-      })
-    })
-
   /** There are places again. */
+  protected override onAccepting(): void {
+    if (this.callers.size > 0) this.options.loop.post(() => this.retry())
+  }
+
   private retry(): void {
     const callers = [...this.callers]
     this.callers.clear()
-    for (const caller of callers) this.knock(caller)
+    for (const [caller, security] of callers) this.place(caller, security)
   }
 
-  readonly stop: Effect.Effect<void> = Effect.sync(() => {
-    if (this.stopped) return
-    this.stopped = true
-    this.bound?.release()
-    for (const transport of this.waiting) transport.discard()
-    this.waiting = []
-    const callers = [...this.callers]
-    this.callers.clear()
-    for (const caller of callers) caller.refuse(refused())
-    this.onConnection = undefined
-    this.fail?.(this.error(notListening()))
-    this.fail = undefined
-  })
+  protected discard(transport: MemoryTransport): void {
+    transport.discard()
+  }
 
-  private error(reason: ListenReason): ListenError {
-    return new ListenError({ endpoint: this.options.endpoint, reason })
+  protected release(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.bound?.release()
+      for (const question of this.asking.values()) question.drop()
+      const callers = [...this.callers.keys(), ...this.asking.keys()]
+      this.callers.clear()
+      this.asking.clear()
+      for (const caller of callers) caller.refuse(refused())
+    })
   }
 }
 
-const notListening = () => new Reason.NotListening({ detail: "the listener was stopped" })
-const alreadyListened = () =>
-  new Reason.AlreadyListened({ detail: "its connections are already being accepted" })
+/** A hook that runs, with a deadline; its outcome is an event. Once dropped it is not heard of. */
+class Question {
+  private over = false
+  private readonly stopTimer: () => void
+  private readonly fiber: { readonly interruptUnsafe: () => void }
+
+  constructor(
+    loop: MemoryLoop,
+    effect: Effect.Effect<void, Reason.HandshakeFailed>,
+    millis: number,
+    onAnswer: (problem: Reason.HandshakeFailed | undefined) => void
+  ) {
+    const answer = (problem: Reason.HandshakeFailed | undefined) =>
+      loop.post(() => {
+        if (this.over) return
+        this.drop()
+        onAnswer(problem)
+      })
+    this.stopTimer = loop.after(millis, () => answer(MemoryTls.failed("the peer gave up the TLS handshake")))
+    this.fiber = loop.run(
+      Effect.match(effect, {
+        onSuccess: () => answer(undefined),
+        onFailure: ({ detail }) => answer(MemoryTls.failed(detail))
+      })
+    )
+  }
+
+  drop(): void {
+    if (this.over) return
+    this.over = true
+    this.stopTimer()
+    this.fiber.interruptUnsafe()
+  }
+}
 
 /** Nobody listens there. */
 export const refused = (): Reason.Refused =>

@@ -23,7 +23,8 @@ export class MemoryLoop {
   readonly turn: Turn
   private readonly activity: Activity
   private readonly dispatcher: Scheduler.SchedulerDispatcher
-  private readonly run: (effect: Effect.Effect<void>) => { readonly interruptUnsafe: () => void }
+  /** Runs an effect, beginning now, with the services of whoever made the reactor. */
+  readonly run: (effect: Effect.Effect<void>) => { readonly interruptUnsafe: () => void }
 
   private constructor(context: Context.Context<never>, activity: Activity) {
     this.activity = activity

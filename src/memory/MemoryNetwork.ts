@@ -57,7 +57,7 @@ export class MemoryNetwork {
   private readonly hosts = new Map<string, MemoryHost>()
   private readonly owners = new Map<string, MemoryHost>()
   private readonly blackHoles = new Set<string>()
-  private readonly staleFiles: ReadonlySet<string>
+  private readonly staleFiles: Set<string>
   private connections = 0
   private nextAddress = 1
 
@@ -169,6 +169,11 @@ export class MemoryNetwork {
 
   isStale(path: string): boolean {
     return this.staleFiles.has(path)
+  }
+
+  /** A listener that holds the lock takes the place of the one that left its file. */
+  removeStale(path: string): void {
+    this.staleFiles.delete(path)
   }
 
   /** Every host, for a broadcast. */

@@ -10,8 +10,10 @@ export interface BindOptions {
   readonly port: number
   /** Only for IPv6: `::` does not take IPv4 as well. */
   readonly ipv6Only?: boolean | undefined
-  /** Shares the port with others that say so too. */
-  readonly shared?: boolean | undefined
+  /** Shares the port with others that say so too: the newest gets what is for one (SO_REUSEADDR of UDP). */
+  readonly reuseAddress?: boolean | undefined
+  /** The same, but what is for one is spread over them (SO_REUSEPORT). */
+  readonly reusePort?: boolean | undefined
 }
 
 /** A port that is taken, and by whom. */
@@ -19,7 +21,8 @@ export interface Binding<A> {
   readonly address: NetAddress.IpAddress
   readonly port: number
   readonly ipv6Only: boolean
-  readonly shared: boolean
+  readonly reuseAddress: boolean
+  readonly reusePort: boolean
   readonly owner: A
 }
 
@@ -69,7 +72,9 @@ export class MemoryPorts<A> {
   private isFree(wanted: Binding<A>): boolean {
     return (this.bindings.get(wanted.port) ?? []).every(
       (other) =>
-        (wanted.shared && other.shared) || !(covers(wanted, other.address) || covers(other, wanted.address))
+        (wanted.reuseAddress && other.reuseAddress) ||
+        (wanted.reusePort && other.reusePort) ||
+        !(covers(wanted, other.address) || covers(other, wanted.address))
     )
   }
 
@@ -81,12 +86,27 @@ export class MemoryPorts<A> {
   }
 }
 
-const filled = ({ address, port, ipv6Only, shared }: BindOptions) => ({
+const filled = ({ address, port, ipv6Only, reuseAddress, reusePort }: BindOptions) => ({
   address,
   port,
   ipv6Only: ipv6Only ?? false,
-  shared: shared ?? false
+  reuseAddress: reuseAddress ?? false,
+  reusePort: reusePort ?? false
 })
+
+/**
+ * Which of those that were found gets what is for one: the first, or one of those that share the port with it by
+ * `reusePort`: for the same `key` always the same one.
+ */
+export const oneOf = <A>(found: ReadonlyArray<Binding<A>>, key: number): Binding<A> | undefined => {
+  const [first] = found
+  if (first?.reusePort !== true) return first
+  const sharing = found.filter(
+    ({ address, reusePort }) =>
+      reusePort && NetAddress.formatIp(address) === NetAddress.formatIp(first.address)
+  )
+  return sharing[key % sharing.length]
+}
 
 /** Whether packets for `address` go to the binding. `0.0.0.0` takes all of IPv4; `::` IPv6, and IPv4 unless told otherwise. */
 const covers = (binding: Binding<unknown>, address: NetAddress.IpAddress): boolean => {

@@ -4,7 +4,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as ComposedEndpoint from "../reactor/ComposedEndpoint.ts"
+import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import { Reactor } from "../reactor/Reactor.ts"
+import { ConnectError, ListenError } from "../reactor/ReactorError.ts"
+import * as Reason from "../reactor/Reason.ts"
 import { connect } from "./MemoryConnect.ts"
 import { datagram } from "./MemoryDatagram.ts"
 import type { MemoryHost } from "./MemoryHost.ts"
@@ -40,16 +44,41 @@ const on = (network: MemoryNetwork, host: MemoryHost): Effect.Effect<Reactor["Se
   Effect.map(MemoryLoop.make(network.activity), (loop) => {
     const site: MemorySite = { network, host, loop }
     const reactor: Reactor["Service"] = Reactor.of({
-      listen: (endpoint) =>
-        endpoint._tag === "CustomServer"
-          ? Effect.provideService(endpoint.listen, Reactor, reactor)
-          : listen(site, endpoint),
-      connect: (endpoint) =>
-        endpoint._tag === "CustomClient"
-          ? Effect.provideService(endpoint.connect, Reactor, reactor)
-          : connect(site, endpoint),
+      listen: (endpoint) => {
+        switch (endpoint._tag) {
+          case "TcpServer":
+          case "TlsServer":
+          case "UnixServer":
+            return listen(site, endpoint)
+          case "FdServer":
+          case "SystemdServer":
+          case "StdioServer":
+            return Effect.fail(
+              new ListenError({ endpoint: EndpointFormat.format(endpoint), reason: noDescriptors() })
+            )
+          default:
+            return ComposedEndpoint.listen(reactor, endpoint)
+        }
+      },
+      connect: (endpoint) => {
+        switch (endpoint._tag) {
+          case "TcpClient":
+          case "TlsClient":
+          case "UnixClient":
+            return connect(site, endpoint)
+          case "FdClient":
+          case "StdioClient":
+            return Effect.fail(
+              new ConnectError({ endpoint: EndpointFormat.format(endpoint), reason: noDescriptors() })
+            )
+          default:
+            return ComposedEndpoint.connect(reactor, endpoint)
+        }
+      },
       datagram: (endpoint) => datagram(site, endpoint),
       resolve: resolve(network)
     })
     return reactor
   })
+
+const noDescriptors = () => new Reason.Unsupported({ detail: "a network in memory has no file descriptors" })

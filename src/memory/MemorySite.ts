@@ -2,10 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import type * as Endpoint from "../reactor/Endpoint.ts"
 import type { Reactor } from "../reactor/Reactor.ts"
 import { ResolveError } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
-import type { MemoryHost } from "./MemoryHost.ts"
+import * as Resolver from "../reactor/Resolver.ts"
+import type { Door, MemoryHost } from "./MemoryHost.ts"
 import type { MemoryLoop } from "./MemoryLoop.ts"
 import type { MemoryNetwork } from "./MemoryNetwork.ts"
 
@@ -19,12 +21,15 @@ export interface MemorySite {
 export const resolve =
   (network: MemoryNetwork): Reactor["Service"]["resolve"] =>
   (name, options) =>
-    Effect.suspend(() => {
-      const found = network.lookUp(name, options?.family)
-      return found === undefined
-        ? Effect.fail(new ResolveError({ name, reason: unknownHost(name) }))
-        : Effect.succeed(found)
-    })
+    Resolver.resolve({ resolve: (_, options) => lookUp(network, name, options?.family) }, name, options)
+
+const lookUp = (network: MemoryNetwork, name: string, family: NetAddress.IpFamily | undefined) =>
+  Effect.suspend(() => {
+    const found = network.lookUp(name, family)
+    return found === undefined
+      ? Effect.fail(new ResolveError({ name, reason: unknownHost(name) }))
+      : Effect.succeed(found)
+  })
 
 export const unknownHost = (name: string): Reason.UnknownHost =>
   new Reason.UnknownHost({ detail: `the network knows no address of "${name}"`, errno: "ENOTFOUND" })
@@ -35,17 +40,39 @@ export const portProblem = (port: number): Reason.InvalidAddress | undefined =>
     ? undefined
     : new Reason.InvalidAddress({ detail: `${port} is no port`, errno: "ERR_SOCKET_BAD_PORT" })
 
-/** As Linux has it (unix(7)): `sun_path` holds 108 bytes, one of them the final zero. */
+/** As Linux has it (unix(7)): `sun_path` holds 108 bytes, one of them the final zero of a file's name. */
 const pathBytesMax = 107
 const encoder = new TextEncoder()
 
-/** What is wrong with the name of a socket file, if anything. */
+/** A name that is not a file: it begins with a zero, and goes with its socket. */
+export const isAbstract = (path: string): boolean => path.startsWith("\0")
+
+/** What is wrong with a UNIX name, if anything. */
 export const pathProblem = (path: string): Reason.InvalidAddress | Reason.BadFile | undefined => {
+  const abstract = isAbstract(path)
   if (path === "")
     return new Reason.InvalidAddress({ detail: "the name of the socket file is empty", errno: "EINVAL" })
-  return encoder.encode(path).length <= pathBytesMax
+  if (!abstract && path.includes("\0"))
+    return new Reason.InvalidAddress({ detail: "the name of a file has no NUL in it", errno: "EINVAL" })
+  return encoder.encode(path).length <= pathBytesMax + (abstract ? 1 : 0)
     ? undefined
     : new Reason.BadFile({ detail: "the name of the socket file is too long", errno: "ENAMETOOLONG" })
+}
+
+const locked = new WeakSet<Door>()
+
+/** It listens under a lock: `UnixServer.lock`. */
+export const lock = (door: Door): void => {
+  locked.add(door)
+}
+
+/** Why a client that asks for a lock (`UnixClient.lock`) shall not connect, if so. */
+export const lockProblem = (site: MemorySite, endpoint: Endpoint.UnixClient): Reason.BadFile | undefined => {
+  if (endpoint.lock !== true) return undefined
+  const door = site.host.unix.get(endpoint.path)
+  return door !== undefined && locked.has(door)
+    ? undefined
+    : new Reason.BadFile({ detail: `no live process holds ${endpoint.path}.lock`, errno: "ENOENT" })
 }
 
 /** The address of a local interface, by name or literal; `0.0.0.0` and `::` are all of them. */

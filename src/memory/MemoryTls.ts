@@ -2,6 +2,9 @@
  * The stand-in for TLS: what a real handshake agrees on, without a single protected byte. It is marked as such
  * (`protocol: "MEMORY"`), reads no certificate, and verifies none.
  */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Reason from "../reactor/Reason.ts"
@@ -38,14 +41,42 @@ export const clientHello = (options: Tls.ClientOptions, host: string | undefined
     _tag: "ClientHello",
     alpn: options.alpn ?? [],
     // RFC 6066 §3: names only, never IP literals.
-    serverName: name === undefined || Result.isSuccess(NetAddress.ipFromString(name)) ? undefined : name,
+    serverName:
+      name === undefined || Result.isSuccess(NetAddress.ipFromString(name)) ? undefined : name.toLowerCase(),
     hasIdentity: options.identity !== undefined
   }
 }
 
 export const finished: Finished = { _tag: "Finished" }
 
-/** What a server makes of a client's hello. The server's order of preference decides on ALPN (RFC 7301 §3.2). */
+const timeoutDefault = "30 seconds"
+
+/** Milliseconds for the whole handshake. */
+export const handshakeMillis = ({ handshakeTimeout }: Tls.ServerOptions | Tls.ClientOptions): number =>
+  Duration.toMillis(handshakeTimeout ?? timeoutDefault)
+
+/** Whether a server asks somebody for its identity, which may take time; that of `choose`. */
+export const asks = ({ identity, selectIdentity }: Tls.ServerOptions): boolean =>
+  selectIdentity !== undefined || "identities" in identity
+
+/** Asks for the identity. No certificate is read, so that names choose none: it is enough that there is one. */
+export const choose = (
+  hello: ClientHello,
+  { identity, selectIdentity }: Tls.ServerOptions
+): Effect.Effect<void, Reason.HandshakeFailed> => {
+  const all: Effect.Effect<ReadonlyArray<unknown>, unknown> = "identities" in identity
+    ? Effect.suspend(() => identity.identities)
+    : Effect.succeed([identity].flat())
+  const some = Effect.flatMap(all, ({ length }) =>
+    length === 0 ? Effect.fail(new Error("there is no identity")) : Effect.void
+  )
+  const chosen = Effect.suspend(() => selectIdentity?.(hello.serverName) ?? Effect.succeed(undefined))
+  return Effect.flatMap(chosen, (selected) => (selected === undefined ? some : Effect.void)).pipe(
+    Effect.catchCause((cause) => Effect.fail(failed("no identity could be chosen", Cause.squash(cause))))
+  )
+}
+
+/** What a server makes of a client's hello. The server decides on ALPN (RFC 7301 §3.2). */
 export const negotiate = (
   hello: ClientHello,
   options: Tls.ServerOptions
@@ -53,24 +84,40 @@ export const negotiate = (
   if (options.clientCertificate === "require" && !hello.hasIdentity) {
     return Result.fail(failed("the server requires a client certificate"))
   }
-  let alpn: string | undefined
-  if (hello.alpn.length > 0 && options.alpn !== undefined && options.alpn.length > 0) {
-    alpn = options.alpn.find((name) => hello.alpn.includes(name))
-    if (alpn === undefined) {
-      return Result.fail(
-        failed(`no common application protocol: [${hello.alpn.join(", ")}] and [${options.alpn.join(", ")}]`)
-      )
-    }
-  }
+  const alpn = protocolFor(hello, options)
+  if (Result.isFailure(alpn)) return Result.fail(alpn.failure)
   return Result.succeed({
     _tag: "Tls",
     protocol,
     cipher,
-    alpn,
+    alpn: alpn.success,
     serverName: hello.serverName,
     peerCertificate: undefined,
-    peerVerified: false
+    peerVerified: false,
+    resumed: false
   })
 }
 
-export const failed = (detail: string): Reason.HandshakeFailed => new Reason.HandshakeFailed({ detail })
+/** As a real server: asked only if the client offers something. */
+const protocolFor = (
+  { alpn: offered, serverName }: ClientHello,
+  { alpn = [], selectAlpn }: Tls.ServerOptions
+): Result.Result<string | undefined, Reason.HandshakeFailed> => {
+  if (offered.length === 0 || (alpn.length === 0 && selectAlpn === undefined))
+    return Result.succeed(undefined)
+  let chosen: string | undefined
+  try {
+    chosen =
+      selectAlpn === undefined
+        ? alpn.find((name) => offered.includes(name))
+        : selectAlpn({ serverName, alpn: offered })
+  } catch (error) {
+    return Result.fail(failed("selectAlpn failed", error))
+  }
+  if (chosen !== undefined && offered.includes(chosen)) return Result.succeed(chosen)
+  const wanted = selectAlpn === undefined ? `[${alpn.join(", ")}]` : "what selectAlpn takes"
+  return Result.fail(failed(`no common application protocol: [${offered.join(", ")}] and ${wanted}`))
+}
+
+export const failed = (detail: string, cause?: unknown): Reason.HandshakeFailed =>
+  new Reason.HandshakeFailed({ detail, ...(cause === undefined ? {} : { cause }) })

@@ -14,6 +14,7 @@ import {
 import * as Tls from "../reactor/Tls.ts"
 import { handshake } from "./MemoryHandshake.ts"
 import type { MemoryStream } from "./MemoryStream.ts"
+import { failed } from "./MemoryTls.ts"
 
 export interface MemoryLimits extends StreamLimits {
   /** Milliseconds that closing may take to flush. */
@@ -85,7 +86,13 @@ export class MemoryTransport extends StreamTransport {
     return this.stream.unreportedBytes
   }
 
-  protected secure(options: Tls.Upgrade): Effect.Effect<Secured, TransportReason> {
+  protected secure(options: Tls.Upgrade, hello: Tls.Hello): Effect.Effect<Secured, TransportReason> {
+    // The handshake here has messages, not bytes: what came as bytes is none.
+    if (hello.length > 0) {
+      const detail = "plaintext came instead of the TLS handshake"
+      this.stream.reset(detail)
+      return Effect.fail(failed(detail))
+    }
     return Effect.map(
       handshake(this.stream, options, () => this.onClosed()),
       (security) => new MemoryTransport(this.stream, this.streamLimits, security)

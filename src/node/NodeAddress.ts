@@ -1,4 +1,5 @@
 import type * as net from "node:net"
+import * as os from "node:os"
 import * as NetAddress from "effect/net/NetAddress"
 
 /** What Node tells of one end of a socket; a UNIX peer without a name has none. */
@@ -11,7 +12,23 @@ export interface Native {
 export const fromNative = (native: Native): NetAddress.SocketAddress =>
   native.address === undefined || native.port === undefined
     ? NetAddress.unixPathAddress(native.address ?? "")
-    : NetAddress.inetAddressFromNativeUnsafe(native.address, native.port)
+    : inetAddress(native.address, native.port)
+
+/** The zones of IPv6 addresses, by the names of this machine's interfaces. */
+export const scopeIds = (): Map<string, number> =>
+  NetAddress.scopeIdsFromInterfaces(Object.entries(os.networkInterfaces()))
+
+const inetAddress = (host: string, port: number): NetAddress.InetAddress => {
+  const zone = host.indexOf("%")
+  if (zone < 0) return NetAddress.inetAddressFromNativeUnsafe(host, port)
+  const known = scopeIds()
+  // An interface that has gone since: its zone means nothing any more.
+  return NetAddress.inetAddressFromNativeUnsafe(
+    known.has(host.slice(zone + 1)) ? host : host.slice(0, zone),
+    port,
+    known
+  )
+}
 
 /** The two ends of a connection. */
 export interface Ends {

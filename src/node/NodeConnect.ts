@@ -1,119 +1,239 @@
 import * as net from "node:net"
-import * as tls from "node:tls"
+import type * as tls from "node:tls"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import * as Errno from "../reactor/Errno.ts"
+import * as HappyEyeballs from "../reactor/HappyEyeballs.ts"
 import { ConnectError, type ConnectReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
+import * as Resolver from "../reactor/Resolver.ts"
 import type { Transport } from "../reactor/Transport.ts"
-import type { Turn } from "../reactor/Turn.ts"
 import * as NodeAddress from "./NodeAddress.ts"
+import { closedByPeer, dial, literalPlace, type Place, placeAt } from "./NodeDial.ts"
+import type { NodeSite } from "./NodeSite.ts"
 import { secure } from "./NodeStartTls.ts"
 import * as NodeTls from "./NodeTls.ts"
+import * as NodeTlsClient from "./NodeTlsClient.ts"
 import { NodeTransport, type Shared } from "./NodeTransport.ts"
-import { invalidPort, isPort, limitsOf, socketOptions } from "./streamSettings.ts"
+import {
+  invalidPort,
+  invalidStream,
+  isPort,
+  keepAliveOf,
+  keepSocketAlive,
+  limitsOf,
+  socketOptions
+} from "./streamSettings.ts"
 import { unixError } from "./unixError.ts"
+import * as UnixLock from "./UnixLock.ts"
 
-type Built = Exclude<Endpoint.Client, Endpoint.CustomClient>
+type Inet = Endpoint.TcpClient | Endpoint.TlsClient
+type Built = Inet | Endpoint.UnixClient
 
 const timeoutDefault = "30 seconds"
 
 /** Connects; the scope's end closes the connection. */
 export const connect = Effect.fn("NodeReactor.connect")(function* (
-  turn: Turn,
+  site: NodeSite,
   endpoint: Built
 ): Effect.fn.Return<Transport, ConnectError, Scope.Scope> {
   const scope = yield* Effect.scope
-  const description = EndpointFormat.format(endpoint)
-  const fail = (reason: ConnectReason) => Effect.fail(new ConnectError({ endpoint: description, reason }))
-  const timeout = endpoint.timeout ?? timeoutDefault
-  let made: NodeTransport | undefined
+  const connecting = new Connecting(site, endpoint)
   return yield* Effect.uninterruptibleMask((restore) =>
     restore(
-      Effect.timeoutOrElse(
-        open(turn, endpoint, (transport) => {
-          made = transport
-        }),
-        {
-          duration: timeout,
-          orElse: () => Effect.fail(new Reason.TimedOut({ detail: "no answer in time", errno: "ETIMEDOUT" }))
-        }
-      )
+      Effect.timeoutOrElse(connecting.open, {
+        duration: endpoint.timeout ?? timeoutDefault,
+        orElse: () => Effect.fail(connecting.timedOut)
+      })
     ).pipe(
-      // Given up in the very turn it succeeded: nobody else knows the connection.
-      Effect.onError(() => made?.abort ?? Effect.void),
-      Effect.catch(fail),
+      Effect.onExit((exit) => connecting.keepOnly(Exit.isSuccess(exit) ? exit.value : undefined)),
+      Effect.mapError((reason) => connecting.error(reason)),
       Effect.tap((transport) => Scope.addFinalizer(scope, transport.close))
     )
   )
 })
 
-const open = (turn: Turn, endpoint: Built, onMade: (transport: NodeTransport) => void) =>
-  Effect.callback<NodeTransport, ConnectReason>((resume) => {
-    const shared: Shared = { turn, limits: limitsOf(endpoint), secure }
+/** What can be dropped when nobody wants it. */
+interface Made {
+  /** The TCP or UNIX socket. */
+  readonly carrier: net.Socket
+  discard(): void
+}
+
+/** A TCP connection that is to carry TLS. */
+interface Carrier extends Made {
+  readonly address: NetAddress.InetAddress
+}
+
+/** One call of `connect`: what it has made so far, and what it has tried. */
+class Connecting {
+  private readonly site: NodeSite
+  private readonly endpoint: Built
+  private readonly shared: Shared
+  private readonly tried = new HappyEyeballs.Tried()
+  private readonly made: Array<Made> = []
+
+  constructor(site: NodeSite, endpoint: Built) {
+    this.site = site
+    this.endpoint = endpoint
+    this.shared = { turn: site.turn, limits: limitsOf(endpoint), secure }
+  }
+
+  get open(): Effect.Effect<NodeTransport, ConnectReason> {
+    const { endpoint } = this
+    const invalid = invalidStream(endpoint)
+    if (invalid !== undefined) return Effect.fail(invalid)
+    switch (endpoint._tag) {
+      case "UnixClient":
+        return this.openUnix(endpoint)
+      case "TcpClient":
+        return this.reach(endpoint, (socket) => this.transport(socket, new NodeAddress.TcpEnds(socket)))
+      case "TlsClient":
+        return Effect.flatMap(
+          this.reach(endpoint, (socket, address) => this.carrier(socket, address)),
+          (carrier) => this.secured(endpoint, carrier)
+        )
+    }
+  }
+
+  /** Drops all that was made, but for this one and what carries it: an attempt may be given up in the turn it succeeds. */
+  keepOnly(transport: NodeTransport | undefined): Effect.Effect<void> {
+    return Effect.sync(() => {
+      // TLS before what carries it.
+      for (const made of this.made.reverse()) {
+        if (transport === undefined || made.carrier !== transport.carrier) made.discard()
+      }
+    })
+  }
+
+  get timedOut(): Reason.TimedOut {
+    const isUnresolved = this.endpoint._tag !== "UnixClient" && this.tried.attempts.length === 0
+    const detail = isUnresolved ? "the name was not resolved in time" : "no answer in time"
+    return new Reason.TimedOut({ detail, errno: "ETIMEDOUT" })
+  }
+
+  error(reason: ConnectReason): ConnectError {
+    const { attempts } = this.tried
+    const endpoint = EndpointFormat.format(this.endpoint)
+    return new ConnectError({ endpoint, reason, attempts: attempts.length === 0 ? undefined : [...attempts] })
+  }
+
+  private openUnix(endpoint: Endpoint.UnixClient): Effect.Effect<NodeTransport, ConnectReason> {
+    const unlocked = endpoint.lock === true ? UnixLock.notHeld(endpoint.path) : undefined
+    if (unlocked !== undefined) return Effect.fail(unlocked)
+    const ends = { local: NetAddress.unixPathAddress(""), peer: NetAddress.unixPathAddress(endpoint.path) }
+    return dial({
+      place: { path: endpoint.path, ...socketOptions(endpoint) },
+      take: (socket) => this.transport(socket, ends),
+      reasonOf: (error) => Errno.connectReason(unixError(endpoint.path, error))
+    })
+  }
+
+  /** The host's addresses, whichever answers first. */
+  private reach<A extends Made>(
+    endpoint: Inet,
+    take: (socket: net.Socket, address: NetAddress.InetAddress) => A
+  ): Effect.Effect<A, ConnectReason> {
     const invalid = invalidPlace(endpoint)
-    if (invalid !== undefined) return resume(Effect.fail(invalid))
-    let carrier: net.Socket
-    try {
-      carrier = net.connect(connectOptions(endpoint))
-    } catch (error) {
-      return resume(Effect.fail(Errno.connectReason(error)))
-    }
-    let socket = carrier
-    const destroy = () => {
-      carrier.destroy()
-      socket.destroy()
-    }
-    const refuse = (error: unknown) => {
-      destroy()
-      resume(Effect.fail(reasonOf(endpoint, firstOf(error))))
-    }
-    // An error of the other socket of the two may come behind this one's end, and says more.
-    const gone = () => setImmediate(refuse, closedByPeer())
-    const succeed = () => {
-      socket.off("close", gone)
-      const transport = new NodeTransport(
-        socket,
-        shared,
-        endsOf(socket, endpoint),
-        NodeTls.security(socket),
-        carrier
+    if (invalid !== undefined) return Effect.fail(invalid)
+    const { attemptDelay, host, port } = endpoint
+    const settings = placeSettings(endpoint)
+    const keepAlive = keepAliveOf(endpoint)
+    const attempt = ({ address, host }: Place) =>
+      this.tried.at(
+        address,
+        dial({
+          place: { ...settings, host },
+          take: (socket) => {
+            if (keepAlive !== undefined) keepSocketAlive(socket, keepAlive)
+            return take(socket, address)
+          },
+          reasonOf: Errno.connectReason
+        })
       )
-      socket.off("error", refuse)
-      onMade(transport)
-      resume(Effect.succeed(transport))
-    }
-    // It stays until the sockets are gone: nobody else listens to an error that comes after the refusal.
-    carrier.on("error", refuse)
-    carrier.once("close", gone)
-    carrier.once("connect", () => {
-      if (endpoint._tag !== "TlsClient") return succeed()
-      // Not before: a socket that tries one address after another changes its handle, and Node crashes when TLS
-      // holds the old one.
+    const literal = literalPlace(host, port)
+    if (literal !== undefined) return Effect.flatMap(Effect.fromResult(literal), attempt)
+    // From a local address only its own family can be reached.
+    const family = endpoint.bindAddress && (net.isIPv6(endpoint.bindAddress.address) ? "IPv6" : "IPv4")
+    return Resolver.resolve(this.site.resolver, host, { family }).pipe(
+      Effect.mapError(({ reason }) => reason),
+      Effect.flatMap((addresses) =>
+        HappyEyeballs.race(
+          Arr.map(HappyEyeballs.order(addresses), (address) => placeAt(address, port)),
+          attempt,
+          { attemptDelay, discard: (made) => Effect.sync(() => made.discard()) }
+        )
+      )
+    )
+  }
+
+  private transport(socket: net.Socket, ends: NodeAddress.Ends, carrier: net.Socket = socket): NodeTransport {
+    const transport = new NodeTransport(socket, this.shared, ends, NodeTls.security(socket), carrier)
+    this.made.push(transport)
+    return transport
+  }
+
+  private carrier(socket: net.Socket, address: NetAddress.InetAddress): Carrier {
+    socket.on("error", ignore)
+    const carrier: Carrier = { carrier: socket, address, discard: () => socket.destroy() }
+    this.made.push(carrier)
+    return carrier
+  }
+
+  /** The handshake, on the one connection that won. */
+  private secured(
+    endpoint: Endpoint.TlsClient,
+    { address, carrier }: Carrier
+  ): Effect.Effect<NodeTransport, ConnectReason> {
+    const handshake = Effect.callback<NodeTransport, ConnectReason>((resume) => {
+      if (carrier.destroyed) {
+        return resume(Effect.fail(Errno.connectReason(carrier.errored ?? closedByPeer())))
+      }
+      let socket: tls.TLSSocket
       try {
-        socket = secured(endpoint, carrier)
+        socket = NodeTlsClient.start(this.site, endpoint, carrier)
       } catch (error) {
-        destroy()
+        carrier.destroy()
         return resume(Effect.fail(NodeTls.optionsError(error)))
       }
-      carrier.off("close", gone)
+      const destroy = () => {
+        carrier.destroy()
+        socket.destroy()
+      }
+      const refuse = (error: unknown) => {
+        destroy()
+        resume(Effect.fail(Errno.connectReason(error)))
+      }
+      // An error of the other socket of the two may come behind this one's end, and says more.
+      const gone = () => setImmediate(refuse, closedByPeer())
+      // They stay until the sockets are gone: nobody else listens to an error that comes after the refusal.
+      carrier.on("error", refuse)
       socket.on("error", refuse)
       socket.once("close", gone)
-      socket.once("secureConnect", succeed)
+      socket.once("secureConnect", () => {
+        socket.off("close", gone)
+        const transport = this.transport(socket, new NodeAddress.TcpEnds(socket), carrier)
+        socket.off("error", refuse)
+        resume(NodeTlsClient.verified(endpoint.tls, transport, socket))
+      })
+      return Effect.sync(destroy)
     })
-    return Effect.sync(destroy)
-  })
+    return Effect.tapError(handshake, (reason) => Effect.sync(() => this.tried.failed(address, reason)))
+  }
+}
+
+const ignore = () => {}
 
 /**
  * What can never be connected to, or come from. Node throws for most of it when it has made a handle already, and
  * forgets that; a bad local port it takes for another one.
  */
-const invalidPlace = (endpoint: Built): Reason.InvalidAddress | undefined => {
-  if (endpoint._tag === "UnixClient") return undefined
-  const { bindAddress, port } = endpoint
+const invalidPlace = ({ bindAddress, port }: Inet): Reason.InvalidAddress | undefined => {
   if (!isPort(port)) return invalidPort(port)
   if (bindAddress === undefined) return undefined
   if (bindAddress.port !== undefined && !isPort(bindAddress.port)) return invalidPort(bindAddress.port)
@@ -125,34 +245,20 @@ const invalidPlace = (endpoint: Built): Reason.InvalidAddress | undefined => {
       })
 }
 
-const reasonOf = (endpoint: Built, error: unknown): ConnectReason =>
-  Errno.connectReason(endpoint._tag === "UnixClient" ? unixError(endpoint.path, error) : error)
+/** All of Node's options but the host: one numeric address at a time, never a name. */
+const placeSettings = (endpoint: Inet) => ({
+  port: endpoint.port,
+  autoSelectFamily: false,
+  lookup: neverLookUp,
+  ...(endpoint.bindAddress === undefined
+    ? undefined
+    : { localAddress: endpoint.bindAddress.address, localPort: endpoint.bindAddress.port }),
+  ...socketOptions(endpoint)
+})
 
-const closedByPeer = () => Object.assign(new Error("the peer closed the connection"), { code: "ECONNRESET" })
-
-const secured = (endpoint: Endpoint.TlsClient, socket: net.Socket): tls.TLSSocket => {
-  // The typings lack `allowHalfOpen`.
-  const settings = { ...NodeTls.clientOptions(endpoint.tls, endpoint.host), socket, allowHalfOpen: true }
-  return tls.connect(settings)
-}
-
-const connectOptions = (endpoint: Built): net.NetConnectOpts =>
-  endpoint._tag === "UnixClient"
-    ? { path: endpoint.path, ...socketOptions(endpoint) }
-    : {
-        host: endpoint.host,
-        port: endpoint.port,
-        ...(endpoint.bindAddress === undefined
-          ? undefined
-          : { localAddress: endpoint.bindAddress.address, localPort: endpoint.bindAddress.port }),
-        ...socketOptions(endpoint)
-      }
-
-const endsOf = (socket: net.Socket, endpoint: Built): NodeAddress.Ends =>
-  endpoint._tag === "UnixClient"
-    ? { local: NetAddress.unixPathAddress(""), peer: NetAddress.unixPathAddress(endpoint.path) }
-    : new NodeAddress.TcpEnds(socket)
-
-/** Node joins the failures of several addresses; the first one is named. */
-const firstOf = (error: unknown): unknown =>
-  error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error
+/** Node asks only about what it takes for no address. */
+const neverLookUp: net.LookupFunction = (host, _, callback) =>
+  callback(
+    Object.assign(new Error(`"${host}" is no numeric address`), { code: "ERR_INVALID_IP_ADDRESS" }),
+    ""
+  )

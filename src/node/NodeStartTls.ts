@@ -1,14 +1,18 @@
 /** TLS on a live connection, either role: STARTTLS and its kind. */
-import * as crypto from "node:crypto"
 import type * as net from "node:net"
-import * as tls from "node:tls"
+import type * as tls from "node:tls"
 import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Errno from "../reactor/Errno.ts"
 import type { TransportReason } from "../reactor/ReactorError.ts"
-import * as Reason from "../reactor/Reason.ts"
 import type { Secured } from "../reactor/StreamTransport.ts"
 import type * as Tls from "../reactor/Tls.ts"
+import type { Turn } from "../reactor/Turn.ts"
 import * as NodeTls from "./NodeTls.ts"
+import { NodeTlsAcceptor } from "./NodeTlsAcceptor.ts"
+import * as NodeTlsClient from "./NodeTlsClient.ts"
+import { NodeTlsHandshake } from "./NodeTlsHandshake.ts"
+import { NodeTlsSessions } from "./NodeTlsSessions.ts"
 import { NodeTransport, type Secure } from "./NodeTransport.ts"
 
 export const secure: Secure = (transport, socket, options) =>
@@ -19,28 +23,34 @@ export const secure: Secure = (transport, socket, options) =>
       : asClient(transport, socket, options.tls)
   })
 
+/** Sessions of clients that began in plain, by reactor: each reactor has its turn. */
+const sessions = new WeakMap<Turn, NodeTlsSessions>()
+
+const resumptionOf = (
+  { peer, shared }: NodeTransport,
+  { serverName }: Tls.ClientOptions
+): NodeTlsClient.Resumption | undefined => {
+  // Addresses come and go: without a name it is not known whom one talks to.
+  if (serverName === undefined || serverName === "") return undefined
+  let kept = sessions.get(shared.turn)
+  if (kept === undefined) {
+    kept = new NodeTlsSessions()
+    sessions.set(shared.turn, kept)
+  }
+  return { sessions: kept, place: `starttls ${NetAddress.formatSocketAddress(peer)}` }
+}
+
 const asClient = (transport: NodeTransport, socket: net.Socket, options: Tls.ClientOptions) =>
-  Effect.callback<Secured, TransportReason>((resume) => {
+  Effect.callback<tls.TLSSocket, TransportReason>((resume) => {
+    let secured: tls.TLSSocket
     try {
-      // The typings lack `allowHalfOpen`.
-      const settings = {
-        ...NodeTls.clientOptions(options, options.serverName ?? ""),
-        socket,
-        allowHalfOpen: true
-      }
-      const secured = tls.connect(settings)
-      resume(handshake(transport, secured, NodeTls.handshakeMillis(options)))
+      const resumption = resumptionOf(transport, options)
+      secured = NodeTlsClient.startOn(socket, options, options.serverName ?? "", resumption)
     } catch (error) {
       transport.discard()
-      resume(Effect.fail(NodeTls.optionsError(error)))
+      return resume(Effect.fail(NodeTls.optionsError(error)))
     }
-  })
-
-const handshake = (transport: NodeTransport, secured: tls.TLSSocket, timeout: number) =>
-  Effect.callback<Secured, TransportReason>((resume) => {
-    const timer = setTimeout(() => refuse(timedOut()), timeout)
-    const settle = (effect: Effect.Effect<Secured, TransportReason>) => {
-      clearTimeout(timer)
+    const settle = (effect: Effect.Effect<tls.TLSSocket, TransportReason>) => {
       secured.off("error", onError)
       secured.off("close", onClose)
       resume(effect)
@@ -50,64 +60,37 @@ const handshake = (transport: NodeTransport, secured: tls.TLSSocket, timeout: nu
       secured.destroy()
       settle(Effect.fail(reason))
     }
-    const onError = (error: unknown) => refuse(Errno.transportReason(error))
-    const onClose = () => refuse(closedEarly())
+    const onError = (error: unknown) => refuse(reasonOf(error))
+    const onClose = () => refuse(NodeTls.closedEarly())
     secured.once("error", onError)
     secured.once("close", onClose)
-    secured.once("secureConnect", () => settle(Effect.succeed(succeed(transport, secured))))
-    return Effect.sync(() => refuse(timedOut()))
-  })
+    secured.once("secureConnect", () => settle(Effect.succeed(secured)))
+    return Effect.sync(() => refuse(NodeTls.closedEarly()))
+  }).pipe(
+    Effect.flatMap((secured) => {
+      const made = transportOver(transport, secured)
+      return Effect.onError(NodeTlsClient.verified(options, made, secured), () => made.abort)
+    })
+  )
 
-// A `tls.Server` that never listens is the documented way to have Node check a client's certificate on a
-// given socket. It does not say which socket a handshake belongs to, so each serves one handshake at a time.
-const idleServers = new WeakMap<
-  Tls.ServerOptions,
-  { readonly ticketKeys: Buffer; readonly idle: Array<tls.Server> }
->()
+const reasonOf = (error: unknown): TransportReason =>
+  Errno.codeOf(error) === "ETIMEDOUT" ? NodeTls.tooSlow() : Errno.transportReason(error)
 
 const asServer = (transport: NodeTransport, socket: net.Socket, options: Tls.ServerOptions) =>
-  Effect.callback<Secured, TransportReason>((resume) => {
-    let pool = idleServers.get(options)
-    if (pool === undefined) {
-      pool = { ticketKeys: crypto.randomBytes(48), idle: [] }
-      idleServers.set(options, pool)
-    }
-    const { idle, ticketKeys } = pool
-    let server: tls.Server
-    try {
-      server =
-        idle.pop() ?? tls.createServer({ ...NodeTls.serverOptions(options), ticketKeys, allowHalfOpen: true })
-    } catch (error) {
-      transport.discard()
-      return resume(Effect.fail(NodeTls.optionsError(error)))
-    }
-    const settle = (effect: Effect.Effect<Secured, TransportReason>) => {
-      server.removeAllListeners("secureConnection").removeAllListeners("tlsClientError")
-      idle.push(server)
-      resume(effect)
-    }
-    server.once("secureConnection", (secured) => {
-      secured.allowHalfOpen = true
-      settle(Effect.succeed(succeed(transport, secured)))
+  Effect.flatMap(Effect.context<never>(), (context) =>
+    Effect.callback<Secured, TransportReason>((resume) => {
+      const handshake = new NodeTlsHandshake(NodeTlsAcceptor.of(options), socket, {
+        run: Effect.runForkWith(context),
+        transport: (secured) => transportOver(transport, secured),
+        onDone: (made) => resume(Effect.succeed(made)),
+        onFailed: (reason) => resume(Effect.fail(reason))
+      })
+      handshake.start()
+      return Effect.sync(() => handshake.cancel())
     })
-    // Comes for every handshake that does not succeed, a socket that just closes included.
-    server.once("tlsClientError", (error, secured) => {
-      secured.on("error", ignore)
-      secured.destroy()
-      settle(Effect.fail(NodeTls.handshakeReason(error, secured)))
-    })
-    // Until the handshake is done, a peer that ends its side is gone. Node takes this over for the TLS socket.
-    socket.allowHalfOpen = false
-    server.emit("connection", socket)
-    return Effect.sync(() => {
-      socket.destroy()
-    })
-  })
+  )
 
-const succeed = (transport: NodeTransport, socket: tls.TLSSocket): Secured =>
+const transportOver = (transport: NodeTransport, socket: tls.TLSSocket): NodeTransport =>
   new NodeTransport(socket, transport.shared, transport.ends, NodeTls.security(socket), transport.carrier)
 
 const ignore = () => {}
-const timedOut = () => new Reason.TimedOut({ detail: "the TLS handshake took too long", errno: "ETIMEDOUT" })
-const closedEarly = () =>
-  new Reason.HandshakeFailed({ detail: "the peer closed the connection during the TLS handshake" })

@@ -3,9 +3,12 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type * as Effect from "effect/Effect"
 import * as Errno from "../reactor/Errno.ts"
 import type { TransportReason } from "../reactor/ReactorError.ts"
+import * as Reason from "../reactor/Reason.ts"
 import { type Secured, type StreamLimits, StreamTransport } from "../reactor/StreamTransport.ts"
 import type { Turn } from "../reactor/Turn.ts"
 import * as Tls from "../reactor/Tls.ts"
+import { accompany } from "./ballast.ts"
+import { move } from "./moving.ts"
 import type * as NodeAddress from "./NodeAddress.ts"
 import { writePieces } from "./writePieces.ts"
 
@@ -36,6 +39,8 @@ export interface Shared {
   readonly turn: Turn
   readonly limits: NodeLimits
   readonly secure: Secure
+  /** Whether TCP_NODELAY is still to be set: before the second write, as nothing delays the first (RFC 896). Many connections see no second. */
+  readonly noDelay?: boolean | undefined
 }
 
 /** After our end went out: how long a peer may keep its own side open, its input dropped, before we close. */
@@ -50,6 +55,8 @@ export class NodeTransport extends StreamTransport {
   readonly carrier: net.Socket
   readonly ends: NodeAddress.Ends
   private ended = false
+  private released = false
+  private writes: "None" | "One" | "More" = "None"
   private timer: NodeJS.Timeout | undefined = undefined
 
   constructor(
@@ -82,9 +89,18 @@ export class NodeTransport extends StreamTransport {
 
   protected writeOut(pieces: ReadonlyArray<Uint8Array | string>): boolean {
     const socket = this.socket
+    if (this.writes !== "More") this.countWrite()
     if (writePieces(socket, pieces)) return true
     if (socket.listenerCount("drain") === 0) socket.on("drain", onDrain)
     return false
+  }
+
+  private countWrite(): void {
+    if (this.writes === "None") this.writes = "One"
+    else {
+      this.writes = "More"
+      if (this.shared.noDelay === true) this.socket.setNoDelay(true)
+    }
   }
 
   protected pauseInput(): void {
@@ -135,12 +151,14 @@ export class NodeTransport extends StreamTransport {
     socket.resume()
     socket.end(() => {
       clearTimeout(this.timer)
-      if (this.ended) socket.destroy()
+      if (this.ended || socket.destroyed) socket.destroy()
       else this.timer = setTimeout(() => socket.destroy(), lingerTimeout)
     })
   }
 
-  protected secure(options: Tls.Upgrade): Effect.Effect<Secured, TransportReason> {
+  protected secure(options: Tls.Upgrade, hello: Tls.Hello): Effect.Effect<Secured, TransportReason> {
+    // Node feeds a TLS socket what it finds in the socket below.
+    for (const bytes of hello.toReversed()) this.socket.unshift(bytes)
     return this.shared.secure(this, this.socket, options)
   }
 
@@ -149,8 +167,26 @@ export class NodeTransport extends StreamTransport {
     this.resetNow()
   }
 
+  /** Moves the socket to another thread by `post`, which throws if that cannot be. */
+  handOver(post: (socket: net.Socket) => void): TransportReason | undefined {
+    const reason = move(this.socket, "connection", post, this.obstacle)
+    if (reason === undefined) {
+      this.onFailure(new Reason.Detached({ detail: "the connection went to another thread" }))
+    }
+    return reason
+  }
+
+  /** Node refuses a socket that was read or written, but tells by bytes alone. */
+  private get obstacle(): string | undefined {
+    if (this.released) return "it went on under TLS"
+    // What is queued would be lost.
+    if (this.writes !== "None") return "bytes were sent on it"
+    return this.socket.writableEnded ? "its sending side has ended" : undefined
+  }
+
   /** Gives the socket away, without a listener of ours but the one that keeps an error from being fatal. */
   release(): void {
+    this.released = true
     const socket = this.socket
     socket.off("data", onData)
     socket.off("end", onEnd)
@@ -161,6 +197,7 @@ export class NodeTransport extends StreamTransport {
 
   /** @internal */
   gotBytes(bytes: Uint8Array): void {
+    accompany(bytes.length)
     this.onBytes(bytes)
   }
 

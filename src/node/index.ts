@@ -1,2 +1,6 @@
+export * as NodeHandoff from "./NodeHandoff.ts"
+export * as NodeIdentities from "./NodeIdentities.ts"
 export * as NodeReactor from "./NodeReactor.ts"
+export * as NodeResolve from "./NodeResolve.ts"
 export * as NodeSignals from "./NodeSignals.ts"
+export * as SystemdDescriptors from "./SystemdDescriptors.ts"

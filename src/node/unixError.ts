@@ -1,18 +1,31 @@
+/** The names of UNIX sockets: which can be, and what the system means when it says no to one. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import * as Errno from "../reactor/Errno.ts"
 
 /** `sun_path` less its NUL: 108 bytes on Linux, 104 on BSD and macOS. */
-const pathBytesMax = process.platform === "linux" ? 107 : 103
+export const pathBytesMax = process.platform === "linux" ? 107 : 103
+
+/** A name that is not a file (unix(7)): it begins with a NUL, and goes with its socket. */
+export const isAbstract = (file: string): boolean => file.startsWith("\0")
+
+/** Whether the system has room for the name. An abstract one needs no NUL behind it, and has one before it. */
+export const isTooLong = (file: string): boolean =>
+  Buffer.byteLength(file) > pathBytesMax + (isAbstract(file) ? 1 : 0)
 
 /**
- * What the system meant about a socket file. libuv answers EACCES, as Windows would, for a directory that does
- * not exist, and EINVAL for a name that is too long.
+ * What the system meant about a UNIX name. libuv answers EACCES, as Windows would, for a directory that does
+ * not exist, and EINVAL for a name that is too long, or abstract where there is no such thing.
  */
-export const unixError = (file: string, error: unknown): unknown => {
+export const unixError = (file: string, error: unknown, platform = process.platform): unknown => {
   const code = Errno.codeOf(error)
-  if (code === "EINVAL" && Buffer.byteLength(file) > pathBytesMax) return recoded(error, "ENAMETOOLONG")
-  if (code === "EACCES" && isMissing(path.dirname(file))) return recoded(error, "ENOENT")
+  if (code === "EINVAL") {
+    if (isAbstract(file) && platform !== "linux") {
+      return recoded(error, "EAFNOSUPPORT")
+    }
+    if (isTooLong(file)) return recoded(error, "ENAMETOOLONG")
+  }
+  if (code === "EACCES" && !isAbstract(file) && isMissing(path.dirname(file))) return recoded(error, "ENOENT")
   return error
 }
 

@@ -1,23 +1,81 @@
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
+import { type LoopHost, ReceiveLoop } from "../reactor/ReceiveLoop.ts"
 import type * as Transport from "../reactor/Transport.ts"
 
-/** One connection of a server, from accept to the last finalizer. */
-export class Connection {
+/** What a connection needs of its server. */
+export interface ConnectionHost {
+  readonly contextOf: (connection: Connection) => Context.Context<never>
+  readonly ended: (connection: Connection, exit: Exit.Exit<void, unknown>) => void
+}
+
+/**
+ * One connection of a server, from accept to the last finalizer. Its scope and context are made when somebody asks for
+ * them: a protocol that only forwards never does.
+ */
+export class Connection implements LoopHost {
   readonly id: number
   readonly transport: Transport.Closeable
-  readonly scope: Scope.Closeable
-  fiber: Fiber.Fiber<void, unknown> | undefined = undefined
-  span: Tracer.Span | undefined = undefined
+  /** What runs its protocol. */
+  running: Fiber.Fiber<void, unknown> | ReceiveLoop | undefined = undefined
   /** Already counted as such. */
   failed = false
+  private readonly server: ConnectionHost
+  private ownScope: Scope.Closeable | undefined = undefined
+  private ownContext: Context.Context<never> | undefined = undefined
+  private ownSpan: Tracer.Span | undefined = undefined
 
-  constructor(id: number, transport: Transport.Closeable, scope: Scope.Closeable) {
+  constructor(id: number, transport: Transport.Closeable, server: ConnectionHost) {
     this.id = id
     this.transport = transport
-    this.scope = scope
+    this.server = server
+  }
+
+  get scope(): Scope.Closeable {
+    return (this.ownScope ??= Scope.makeUnsafe())
+  }
+
+  get context(): Context.Context<never> {
+    return (this.ownContext ??= this.server.contextOf(this))
+  }
+
+  get span(): Tracer.Span | undefined {
+    return this.ownSpan
+  }
+
+  set span(span: Tracer.Span | undefined) {
+    this.ownSpan = span
+    this.ownContext = undefined
+  }
+
+  /** Runs the finalizers, if there are any. */
+  closeScope(exit: Exit.Exit<void, unknown>): Effect.Effect<void> | undefined {
+    return this.ownScope === undefined ? undefined : Scope.closeUnsafe(this.ownScope, exit)
+  }
+
+  /** The loop that is all of its protocol has ended. */
+  loopEnded(exit: Exit.Exit<void, unknown>): void {
+    this.server.ended(this, exit)
+  }
+
+  /** Interrupts the protocol. */
+  get interrupt(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { running } = this
+      if (running instanceof ReceiveLoop) {
+        if (running.done) return Effect.void
+        return Effect.andThen(
+          running.stop,
+          Effect.sync(() => this.loopEnded(Exit.interrupt()))
+        )
+      }
+      return Effect.sync(() => running?.interruptUnsafe())
+    })
   }
 
   get peer(): string {

@@ -1,11 +1,12 @@
 /** Ends connections on which nothing happens. Twisted: `TimeoutFactory`, `TimeoutMixin`. */
-import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Wrapper } from "../reactor/Conversation.ts"
+import type { TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
+import { Cut } from "./Cut.ts"
 import { type Deadline, Deadlines } from "./Deadlines.ts"
-import { TransportView } from "./TransportView.ts"
+import { WatchedTransport } from "./WatchedTransport.ts"
 
 export interface Options {
   /** Said to the peer before the connection is closed. Its failure is ignored, its time bounded by another timeout. */
@@ -14,25 +15,29 @@ export interface Options {
 
 /**
  * Closes a connection when nothing was received or sent on it for `timeout` (up to a sixteenth later): the
- * protocol is interrupted, and the conversation ends without an error. Pushing the deadline forward costs a
- * number's assignment; one timer serves all connections of the wrapper.
+ * protocol is interrupted, and the conversation ends without an error. Cleaning up may take another timeout, then
+ * the connection is reset. Pushing the deadline forward costs a number's assignment; one timer serves all
+ * connections of the wrapper.
  */
 export const over = (timeout: Duration.Input, options: Options = {}): Wrapper<Transport, Transport> => {
   const deadlines = new Deadlines(timeout)
   return (protocol) => (transport) =>
     Effect.suspend(() => {
-      const passed = Deferred.makeUnsafe<void>()
+      const cut = new Cut<void>()
+      let watched: Watched | undefined
+      const passed = () =>
+        cut.now(Effect.void, {
+          transport: watched?.transport ?? transport,
+          reset: false,
+          goodbye: options.goodbye,
+          patience: timeout
+        })
       return Effect.acquireUseRelease(
-        deadlines.add(() => Deferred.doneUnsafe(passed, Effect.void)),
+        deadlines.add(passed),
         (deadline) => {
-          const watched: Watched = { deadline, transport }
-          const goodbye = Effect.suspend(() =>
-            options.goodbye === undefined ? Effect.void : watched.transport.send(options.goodbye)
-          )
-          return Effect.raceFirst(
-            protocol(new TouchedTransport(transport, watched)),
-            Effect.andThen(Deferred.await(passed), Effect.ignore(Effect.timeoutOption(goodbye, timeout)))
-          )
+          watched = { deadline, transport }
+          const view = new TouchedTransport(transport, watched)
+          return cut.around(protocol(view))
         },
         (deadline) => Effect.sync(() => deadlines.remove(deadline))
       )
@@ -46,7 +51,7 @@ interface Watched {
 }
 
 /** Every piece received or sent touches the deadline. */
-class TouchedTransport extends TransportView {
+class TouchedTransport extends WatchedTransport {
   private readonly watched: Watched
   private readonly deadline: Deadline
 
@@ -61,23 +66,13 @@ class TouchedTransport extends TransportView {
     return new TouchedTransport(secured, this.watched)
   }
 
-  override get receive(): Transport["receive"] {
-    return Effect.tap(this.inner.receive, () => Effect.sync(() => this.deadline.touch()))
+  protected override received(): Effect.Effect<void> {
+    this.deadline.touch()
+    return Effect.void
   }
 
-  override get receiveEach(): Transport["receiveEach"] {
-    return (f) =>
-      this.inner.receiveEach((bytes) => {
-        this.deadline.touch()
-        return f(bytes)
-      })
-  }
-
-  override get send(): Transport["send"] {
-    return (data) =>
-      Effect.suspend(() => {
-        this.deadline.touch()
-        return this.inner.send(data)
-      })
+  protected override sendNow(data: Uint8Array | string): Effect.Effect<void, TransportError> {
+    this.deadline.touch()
+    return super.sendNow(data)
   }
 }

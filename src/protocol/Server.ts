@@ -22,7 +22,8 @@ import { Reactor } from "../reactor/Reactor.ts"
 import { type ListenError, TransportError } from "../reactor/ReactorError.ts"
 import type * as Transport from "../reactor/Transport.ts"
 import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
-import { Connection, type Counts, noCounts } from "./Connections.ts"
+import * as Receiving from "../reactor/Receiving.ts"
+import { Connection, type ConnectionHost, type Counts, noCounts } from "./Connections.ts"
 import * as Protocol from "./Protocol.ts"
 import * as ServerMetrics from "./ServerMetrics.ts"
 
@@ -92,7 +93,7 @@ export const layer = <E, R>(
     Reactor | Exclude<R, Scope.Scope>
   >
 
-class Running {
+class Running implements ConnectionHost {
   private readonly name: string
   private readonly protocol: Protocol.Protocol<Transport.Transport, unknown, never>
   private readonly context: Context.Context<never>
@@ -141,14 +142,21 @@ class Running {
 
   readonly accept = (transport: Transport.Closeable): void => {
     if (this.connections.size >= this.connectionsMax) return this.refuse(transport)
-    const connection = new Connection(++this.accepted, transport, Scope.makeUnsafe())
+    const connection = new Connection(++this.accepted, transport, this)
     this.connections.add(connection)
     this.empty.closeUnsafe()
     this.publish()
-    const fiber = Effect.runForkWith(this.contextOf(connection))(this.converse(connection))
+    const conversation = this.converse(connection)
+    const start = Receiving.startOf(conversation)
+    if (start === undefined) this.runIn(connection, conversation)
+    else connection.running = start(connection)
+  }
+
+  private runIn(connection: Connection, conversation: Effect.Effect<void, unknown>): void {
+    const fiber = Effect.runForkWith(connection.context)(conversation)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return this.ended(connection, exit)
-    connection.fiber = fiber
+    connection.running = fiber
     fiber.addObserver((exit) => this.ended(connection, exit))
   }
 
@@ -164,16 +172,26 @@ class Running {
   }
 
   private converse(connection: Connection): Effect.Effect<void, unknown> {
-    const conversation = Effect.suspend(() => this.protocol(connection.transport))
-    if (!this.traced) return conversation
+    if (!this.traced) return this.begin(connection)
     const attributes = { server: this.name, connection: connection.id, peer: connection.peer }
     return Effect.useSpan("Server.connection", { kind: "server", attributes }, (span) => {
       connection.span = span
-      return Effect.withParentSpan(conversation, span)
+      return Effect.withParentSpan(this.begin(connection), span)
     })
   }
 
-  private contextOf(connection: Connection): Context.Context<never> {
+  private begin(connection: Connection): Effect.Effect<void, unknown> {
+    try {
+      const conversation = this.protocol(connection.transport)
+      // A program that is not type-checked may give anything.
+      if (Effect.isEffect(conversation)) return conversation
+      return Effect.die(new TypeError("the protocol gave no effect"))
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  }
+
+  contextOf(connection: Connection): Context.Context<never> {
     const context = Context.add(
       Context.add(this.context, Scope.Scope, connection.scope),
       References.CurrentLogAnnotations,
@@ -183,8 +201,8 @@ class Running {
   }
 
   /** The protocol returned: finalizers, then the transport, then the books. */
-  private ended(connection: Connection, exit: Exit.Exit<void, unknown>): void {
-    const finalizers = Scope.closeUnsafe(connection.scope, exit)
+  ended(connection: Connection, exit: Exit.Exit<void, unknown>): void {
+    const finalizers = connection.closeScope(exit)
     const close = connection.transport.close
     let last: Effect.Effect<void> = finalizers === undefined ? close : Effect.ensuring(finalizers, close)
     if (exit._tag === "Failure") last = Effect.ensuring(this.tell(connection, exit.cause), last)
@@ -212,7 +230,7 @@ class Running {
       : Cause.hasInterruptsOnly(cause)
         ? Effect.void
         : Effect.logDebug("connection lost", cause)
-    return Effect.provideContext(effect, this.contextOf(connection))
+    return Effect.provideContext(effect, connection.context)
   }
 
   /** At most one update a turn, whatever the number of connections that came and went in it. */
@@ -251,7 +269,7 @@ class Running {
   private readonly drain: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     yield* this.stopping.open
     yield* this.emptyWithin(this.drainTimeout)
-    for (const connection of this.connections) connection.fiber?.interruptUnsafe()
+    for (const connection of this.connections) this.run(connection.interrupt)
     yield* this.emptyWithin(this.interruptTimeout)
     for (const connection of this.connections) yield* connection.transport.abort
     for (const transport of this.refusals) yield* transport.abort

@@ -1,6 +1,6 @@
 /**
  * The rules of a `Datagram`, once for every platform: who may receive, what waits and what is dropped, what may
- * be sent, which report fails what. A platform extends it with two verbs (`transmit`, `closeNow`) and reports
+ * be sent, which report fails what. A platform extends it with its verbs (`transmit`, `closeNow`, those of multicast) and reports
  * four events (`onDatagram`, `onProblem`, `onTurnEnd`, `onClosed`), each from outside any fiber.
  *
  * What `Datagram` leaves open:
@@ -18,6 +18,7 @@ import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Datagram, Message, Outgoing } from "./Datagram.ts"
+import { DatagramMulticast, type MulticastVerbs } from "./DatagramMulticast.ts"
 import * as Reason from "./Reason.ts"
 import { DatagramError, type DatagramReason } from "./ReactorError.ts"
 import { type LoopOwner, ReceiveLoop } from "./ReceiveLoop.ts"
@@ -58,6 +59,7 @@ export abstract class DatagramPort implements Datagram, LoopOwner {
   ): void
   /** Closes the platform's port, and reports `onClosed`, now or later. Called once. */
   protected abstract closeNow(): void
+  protected abstract readonly multicastVerbs: MulticastVerbs
 
   protected readonly limits: DatagramLimits
 
@@ -121,7 +123,11 @@ export abstract class DatagramPort implements Datagram, LoopOwner {
           return item instanceof DatagramError ? onError(item) : f(item)
         }
         return Effect.callback((resume) => {
-          const loop = new ReceiveLoop(next, fiber.context, resume, this)
+          const loop = new ReceiveLoop(
+            next,
+            { context: fiber.context, loopEnded: (exit) => resume(exit as Exit.Exit<void, never>) },
+            this
+          )
           this.loop = loop
           this.feedLoop()
           return loop.stop
@@ -255,6 +261,21 @@ export abstract class DatagramPort implements Datagram, LoopOwner {
     if (place < 0) return
     this.line.splice(place, 1)
     this.fill()
+  }
+
+  // --- multicast -----------------------------------------------------------------------------------------
+
+  private memberships: DatagramMulticast | undefined = undefined
+  get multicast(): DatagramMulticast {
+    return (this.memberships ??= new DatagramMulticast(
+      NetAddress.isInetAddressV6(this.local) ? "IPv6" : "IPv4",
+      this.multicastVerbs,
+      (change) =>
+        Effect.suspend(() => {
+          const reason = this.state === "Open" ? change() : closed()
+          return reason === undefined ? Effect.void : Effect.fail(this.error("configure", reason))
+        })
+    ))
   }
 
   // --- ending -------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
  * what to say about text that is not.
  */
 import * as Duration from "effect/Duration"
+import type * as FileSystem from "effect/FileSystem"
+import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -34,7 +36,20 @@ export interface FileKind<out A> {
   readonly decode: (contents: Uint8Array) => Result.Result<A, Rejection>
 }
 
-export type Kind<A> = ValueKind<A> | FileKind<A>
+/** A directory, and what reads it: looked at by whoever uses the endpoint, not before. */
+export interface Directory {
+  readonly directory: string
+  readonly files: FileSystem.FileSystem
+}
+
+/** A directory that the description names, and what is made of it. */
+export interface DirectoryKind<out A> {
+  readonly _tag: "Directory"
+  readonly placeholder: string
+  readonly make: (directory: Directory) => A
+}
+
+export type Kind<A> = ValueKind<A> | FileKind<A> | DirectoryKind<A>
 
 /** A kind of value of your own; `decode` gives `undefined` for what is not `expected`. */
 export const value = <A>(options: {
@@ -290,7 +305,42 @@ export const path: ValueKind<string> = value({
   decode: (given) => (given === "" || given === "\0" || given.lastIndexOf("\0") > 0 ? undefined : given)
 })
 
+/** IP addresses and networks with commas between them, IPv6 in brackets or its colons escaped; `unix` for UNIX sockets. */
+export const peers: ValueKind<ReadonlyArray<string>> = value({
+  placeholder: "NETWORK,...",
+  expected: "IP addresses or networks such as 10.0.0.0/8 with commas between them, or unix",
+  decode: (given) => {
+    const words = given.split(",").map((word) => word.replace(/^\[(.*)\]/, "$1"))
+    return words.every(isPeer) ? words : undefined
+  }
+})
+
+/** Addresses of multicast groups with commas between them, colons of IPv6 escaped. */
+export const groups: ValueKind<ReadonlyArray<string>> = value({
+  placeholder: "GROUP,...",
+  expected: "addresses of multicast groups with commas between them, such as 239.1.2.3",
+  decode: (given) => {
+    const words = given.split(",").map((word) => word.replace(/^\[(.*)\]$/, "$1"))
+    return words.every(isGroup) ? words : undefined
+  }
+})
+
+const isGroup = (word: string): boolean => {
+  const address = NetAddress.ipFromString(word)
+  return Result.isSuccess(address) && NetAddress.isMulticast(address.success)
+}
+
+const isPeer = (word: string): boolean =>
+  word === "unix" || isAddress(word) || Result.isSuccess(IpNetwork.fromString(word))
+
 // --- files ----------------------------------------------------------------------------------------------
+
+/** A directory of files. */
+export const directory: DirectoryKind<Directory> = {
+  _tag: "Directory",
+  placeholder: "DIRECTORY",
+  make: (directory) => directory
+}
 
 /** A file's contents, as they are. */
 export const file: FileKind<Uint8Array> = {

@@ -21,16 +21,20 @@ import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import * as Result from "effect/Result"
 import type * as Endpoint from "./Endpoint.ts"
-import { EndpointDescriptionError, UnknownScheme } from "./EndpointDescriptionError.ts"
-import { quoted, wrapUsage } from "./EndpointExcerpt.ts"
+import { Conflict, EndpointDescriptionError, UnknownScheme } from "./EndpointDescriptionError.ts"
+import { quoted } from "./EndpointExcerpt.ts"
+import * as EndpointHelp from "./EndpointHelp.ts"
+import { formsOf, type Use, usagesOf } from "./EndpointHelp.ts"
 import { type EndpointDescription, type Setting, interpret } from "./EndpointInterpretation.ts"
-import { type EndpointScheme, type Form, namesOf, placeholder, usage } from "./EndpointScheme.ts"
+import { type EndpointScheme, type Form, namesOf, type Wrapper } from "./EndpointScheme.ts"
 import * as EndpointSchemes from "./EndpointSchemes.ts"
 import { nearest } from "./EndpointSuggestion.ts"
 import { type Syntax, parse, quoteArgument } from "./EndpointSyntax.ts"
+import { interpretWrapper } from "./EndpointWrapping.ts"
 
 export { EndpointDescriptionError } from "./EndpointDescriptionError.ts"
 export type { EndpointDescription, FileArgument } from "./EndpointInterpretation.ts"
+export type { Use } from "./EndpointHelp.ts"
 export { parse, quoteArgument } from "./EndpointSyntax.ts"
 
 export interface Options {
@@ -84,23 +88,29 @@ const withoutFiles = <E>(described: Described<E>): Result.Result<E, EndpointDesc
 
 /** What the text describes as an endpoint to listen on; complete but for the contents of files. */
 export const server = (text: string, options?: Options): Described<Endpoint.Server> =>
-  describe("server", text, options, ({ server }) => server)
+  describeText("server", text, options, ({ server, serverWrapper }) => ({
+    form: server,
+    wrapper: serverWrapper
+  }))
 
 /** What the text describes as an endpoint to connect to; complete but for the contents of files. */
 export const client = (text: string, options?: Options): Described<Endpoint.Client> =>
-  describe("client", text, options, ({ client }) => client)
+  describeText("client", text, options, ({ client, clientWrapper }) => ({
+    form: client,
+    wrapper: clientWrapper
+  }))
 
 /** What the text describes as a datagram port. */
 export const udp = (text: string, options?: Options): Described<Endpoint.Udp> =>
-  describe("udp", text, options, ({ udp, udpConnected }, syntax) => {
-    if (udp === undefined || udpConnected === undefined) return udp ?? udpConnected
+  describeText("udp", text, options, ({ udp, udpConnected }, syntax) => {
+    if (udp === undefined || udpConnected === undefined) return { form: udp ?? udpConnected }
     const unnamed = syntax.arguments.filter(({ name }) => name === undefined).length
     const hasPeer =
       unnamed > udp.positional.length ||
       syntax.arguments.some(
         ({ name }) => name && !udp.names.has(name.text) && udpConnected.names.has(name.text)
       )
-    return hasPeer ? udpConnected : udp
+    return { form: hasPeer ? udpConnected : udp }
   })
 
 /** Reads the files that a description names, each once, through the `FileSystem`, and gives the endpoint. */
@@ -116,7 +126,7 @@ export const load = Effect.fn("EndpointDescription.load")(function* <E>(
     )
     contents.set(file.path, bytes)
   }
-  return yield* Effect.fromResult(description.complete(contents))
+  return yield* Effect.fromResult(description.complete(contents, files))
 })
 
 const whyUnreadable = (error: PlatformError): string => {
@@ -133,32 +143,15 @@ const whyUnreadable = (error: PlatformError): string => {
 }
 
 /** The valid descriptions of one use with a line about each argument, for `--help`. */
-export const help = (use: Use, options?: Options): string =>
-  registry(options)
-    .flatMap((scheme) => formsOf(scheme, use).map((form) => helpOf(scheme.name, form)))
-    .join("\n\n")
-
-const helpOf = (scheme: string, form: Form<unknown>): string => {
-  const specs = Object.entries(form.arguments)
-  const width = Math.max(...specs.map(([name, spec]) => `${name}=${placeholder(spec)}`.length))
-  return [
-    wrapUsage(usage(scheme, form)),
-    ...specs.map(([name, spec]) => `  ${`${name}=${placeholder(spec)}`.padEnd(width)}  ${spec.doc}`)
-  ].join("\n")
-}
+export const help = (use: Use, options?: Options): string => EndpointHelp.text(registry(options), use)
 
 // --- which scheme ---------------------------------------------------------------------------------------
-
-export type Use = "server" | "client" | "udp"
 
 const purposes: Readonly<Record<Use, string>> = {
   server: "to listen for connections",
   client: "to connect",
   udp: "for datagrams"
 }
-
-const formsOf = (scheme: EndpointScheme, use: Use): ReadonlyArray<Form<unknown>> =>
-  (use === "udp" ? [scheme.udp, scheme.udpConnected] : [scheme[use]]).filter((form) => form !== undefined)
 
 const registry = (options: Options | undefined): ReadonlyArray<EndpointScheme> => {
   if (options?.schemes === undefined) return EndpointSchemes.all
@@ -171,11 +164,27 @@ const registry = (options: Options | undefined): ReadonlyArray<EndpointScheme> =
   return schemes
 }
 
+type Select<E> = (
+  scheme: EndpointScheme,
+  syntax: Syntax
+) => { readonly form: Form<E> | undefined; readonly wrapper?: Wrapper<E> | undefined }
+
+/** How deep descriptions may be nested: more is a mistake, or an attack on the stack. */
+const depthMax = 8
+
+const describeText = <E>(
+  use: Use,
+  text: string,
+  options: Options | undefined,
+  select: Select<E>
+): Described<E> => describe(use, text, options, select, depthMax)
+
 const describe = <E>(
   use: Use,
   text: string,
   options: Options | undefined,
-  select: (scheme: EndpointScheme, syntax: Syntax) => Form<E> | undefined
+  select: Select<E>,
+  depth: number
 ): Described<E> => {
   const schemes = registry(options)
   const parsed = parse(text)
@@ -183,19 +192,33 @@ const describe = <E>(
   const syntax = parsed.success
   const name = syntax.scheme.text
   const scheme = schemes.find((scheme) => namesOf(scheme).includes(name))
-  const form = scheme === undefined ? undefined : select(scheme, syntax)
-  if (scheme === undefined || form === undefined) {
+  const { form, wrapper } = scheme === undefined ? noForm : select(scheme, syntax)
+  if (scheme === undefined || (form ?? wrapper) === undefined) {
     return Result.fail(unknownScheme(use, syntax, schemes, scheme !== undefined))
   }
   const setting: Setting = {
-    usage: () => formsOf(scheme, use).map((form) => usage(name, form)),
+    usage: () => usagesOf(scheme, use, name),
     elsewhere: (argument) =>
       schemes
         .filter((other) => formsOf(other, use).some(({ names }) => names.has(argument)))
         .map(({ name }) => name)
   }
-  return interpret(syntax, form, setting)
+  if (form !== undefined) return interpret(syntax, form, setting)
+  return depth === 0
+    ? Result.fail(tooDeep(syntax, setting))
+    : interpretWrapper(syntax, wrapper!, setting, (inner) => describe(use, inner, options, select, depth - 1))
 }
+
+const noForm = { form: undefined, wrapper: undefined }
+
+const tooDeep = ({ scheme, text }: Syntax, setting: Setting): EndpointDescriptionError =>
+  new EndpointDescriptionError({
+    description: text,
+    position: { offset: scheme.offset, length: scheme.length },
+    argument: undefined,
+    reason: new Conflict({ detail: `endpoints are wrapped at most ${depthMax} times` }),
+    usage: setting.usage()
+  })
 
 const unknownScheme = (
   use: Use,

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import type * as Endpoint from "./Endpoint.ts"
 import { allAddressesFor, isIpv6 } from "./EndpointAddress.ts"
 import { isBracketable, quoteArgument } from "./EndpointSyntax.ts"
+import type * as Tls from "./Tls.ts"
 
 /**
  * The canonical description of an endpoint, on one line: for messages, logs and configuration. What is at its
@@ -19,27 +20,44 @@ export const format = (endpoint: Endpoint.Server | Endpoint.Client | Endpoint.Ud
       const is6 = isIpv6(endpoint.interface) || endpoint.ipv6Only !== undefined
       const all = is6 ? "::" : "0.0.0.0"
       const listen = `${endpoint.port}${localAddress("interface", endpoint.interface, all)}${option("backlog", endpoint.backlog)}`
-      return `${is6 ? "tcp6" : "tcp"}:${listen}${option("ipv6Only", endpoint.ipv6Only)}${streamOptions(endpoint)}`
+      const shared = option("reusePort", endpoint.reusePort)
+      return `${is6 ? "tcp6" : "tcp"}:${listen}${option("ipv6Only", endpoint.ipv6Only)}${shared}${streamOptions(endpoint)}`
     }
     case "TlsServer": {
-      const { clientCertificate } = endpoint.tls
       const listen = `${endpoint.port}${localAddress("interface", endpoint.interface, "0.0.0.0")}${option("backlog", endpoint.backlog)}`
-      const options = `${option("ipv6Only", endpoint.ipv6Only)}${option("clientCertificate", clientCertificate)}`
-      return `tls:${listen}${options}${tlsOptions(endpoint.tls)}${streamOptions(endpoint)}`
+      const shared = `${option("ipv6Only", endpoint.ipv6Only)}${option("reusePort", endpoint.reusePort)}`
+      return `tls:${listen}${shared}${serverTlsOptions(endpoint.tls)}${streamOptions(endpoint)}`
     }
     case "UnixServer": {
       const mode = endpoint.mode === undefined ? "" : `:mode=${endpoint.mode.toString(8).padStart(3, "0")}`
-      return `unix:${quoteArgument(endpoint.path)}${mode}${option("backlog", endpoint.backlog)}${streamOptions(endpoint)}`
+      const lock = option("lock", endpoint.lock)
+      return `unix:${unixPath(endpoint.path)}${mode}${lock}${option("backlog", endpoint.backlog)}${streamOptions(endpoint)}`
     }
+    case "FdServer":
+      return `fd:${endpoint.fd}${option("backlog", endpoint.backlog)}${streamOptions(endpoint)}`
+    case "SystemdServer": {
+      const { descriptor, domain } = endpoint
+      const which =
+        "index" in descriptor ? option("index", descriptor.index) : option("name", descriptor.name)
+      return `systemd${option("domain", domain)}${which}${option("backlog", endpoint.backlog)}${streamOptions(endpoint)}`
+    }
+    case "StdioServer":
+    case "StdioClient":
+      return `stdio:${streamOptions(endpoint).slice(1)}`
+    case "SecuredServer":
+      return `secured${serverTlsOptions(endpoint.tls)}:${format(endpoint.inner)}`
+    case "SecuredClient":
+      return `secured${clientTlsOptions(endpoint.tls)}:${format(endpoint.inner)}`
+    case "ProxiedServer":
+      return `haproxy${proxyOptions(endpoint.proxy)}:${format(endpoint.inner)}`
+    case "FdClient":
+      return `fd:${endpoint.fd}${seconds("timeout", endpoint.timeout)}${streamOptions(endpoint)}`
     case "TcpClient":
       return `tcp:${connectOptions(endpoint)}${streamOptions(endpoint)}`
-    case "TlsClient": {
-      const { serverName } = endpoint.tls
-      const hostname = serverName === undefined ? "" : `:hostname=${address(serverName)}`
-      return `tls:${connectOptions(endpoint)}${hostname}${tlsOptions(endpoint.tls)}${streamOptions(endpoint)}`
-    }
+    case "TlsClient":
+      return `tls:${connectOptions(endpoint)}${clientTlsOptions(endpoint.tls)}${streamOptions(endpoint)}`
     case "UnixClient":
-      return `unix:${quoteArgument(endpoint.path)}${seconds("timeout", endpoint.timeout)}${streamOptions(endpoint)}`
+      return `unix:${unixPath(endpoint.path)}${seconds("timeout", endpoint.timeout)}${option("lock", endpoint.lock)}${streamOptions(endpoint)}`
     case "CustomServer":
     case "CustomClient":
       return endpoint.description
@@ -48,7 +66,15 @@ export const format = (endpoint: Endpoint.Server | Endpoint.Client | Endpoint.Ud
   }
 }
 
+/** An abstract name begins with a NUL. */
+const unixPath = (path: string): string =>
+  path.startsWith("\0") ? `${quoteArgument(path.slice(1))}:abstract=yes` : quoteArgument(path)
+
+const proxyOptions = ({ headerBytesMax, headerTimeout, trusted }: Endpoint.ProxyOptions): string =>
+  `${option("trusted", trusted.join(","))}${seconds("headerTimeout", headerTimeout)}${option("headerBytesMax", headerBytesMax)}`
+
 const connectOptions = ({
+  attemptDelay,
   bindAddress,
   host,
   port,
@@ -56,7 +82,8 @@ const connectOptions = ({
 }: Endpoint.TcpClient | Endpoint.TlsClient): string => {
   const bind =
     bindAddress && `:bindAddress=${address(bindAddress.address)}${option("bindPort", bindAddress.port)}`
-  return `${address(host)}:${port}${seconds("timeout", timeout)}${bind ?? ""}`
+  const times = `${seconds("timeout", timeout)}${seconds("attemptDelay", attemptDelay)}`
+  return `${address(host)}:${port}${times}${bind ?? ""}`
 }
 
 const datagramPort = (endpoint: Endpoint.Udp): string => {
@@ -69,22 +96,56 @@ const datagramPort = (endpoint: Endpoint.Udp): string => {
     localAddress("interface", endpoint.interface, all),
     option("broadcast", endpoint.broadcast),
     option("reuseAddress", endpoint.reuseAddress),
+    option("reusePort", endpoint.reusePort),
     option("datagramBytesMax", endpoint.datagramBytesMax),
     option("receiveMax", endpoint.receiveMax),
+    multicastOptions(endpoint.multicast),
     option("receiveBufferBytes", endpoint.receiveBufferBytes),
     option("sendBufferBytes", endpoint.sendBufferBytes)
   ].join("")
 }
 
+const multicastOptions = (multicast: Endpoint.MulticastOptions | undefined): string =>
+  multicast === undefined
+    ? ""
+    : [
+        option("groups", multicast.groups?.map(({ group }) => group).join(",")),
+        option("multicastInterface", multicast.interface),
+        option("multicastTtl", multicast.ttl),
+        option("multicastLoopback", multicast.loopback)
+      ].join("")
+
 const streamOptions = (options: Endpoint.StreamOptions): string => {
-  const { closeTimeout, keepAlive, noDelay, receiveBytesMax, sendBytesMax } = options
+  const {
+    closeTimeout,
+    keepAlive,
+    keepAliveCount,
+    keepAliveInterval,
+    noDelay,
+    receiveBytesMax,
+    sendBytesMax
+  } = options
   const probe =
     typeof keepAlive === "boolean" ? option("keepAlive", keepAlive) : seconds("keepAlive", keepAlive)
   const sizes = `${option("receiveBytesMax", receiveBytesMax)}${option("sendBytesMax", sendBytesMax)}`
-  return `${option("noDelay", noDelay)}${probe}${sizes}${seconds("closeTimeout", closeTimeout)}`
+  const probes = `${probe}${seconds("keepAliveInterval", keepAliveInterval)}${option("keepAliveCount", keepAliveCount)}`
+  return `${option("noDelay", noDelay)}${probes}${sizes}${seconds("closeTimeout", closeTimeout)}`
 }
 
-const tlsOptions = (tls: Endpoint.TlsServer["tls"] | Endpoint.TlsClient["tls"]): string =>
+const serverTlsOptions = (tls: Tls.ServerOptions): string =>
+  [
+    "directory" in tls.identity ? option("certificates", tls.identity.directory) : "",
+    option("clientCertificate", tls.clientCertificate),
+    tlsOptions(tls),
+    option("handshakesMax", tls.handshakesMax)
+  ].join("")
+
+const clientTlsOptions = (tls: Tls.ClientOptions): string => {
+  const hostname = tls.serverName === undefined ? "" : `:hostname=${address(tls.serverName)}`
+  return `${hostname}${tlsOptions(tls)}${option("resume", tls.resume)}`
+}
+
+const tlsOptions = (tls: Tls.ServerOptions | Tls.ClientOptions): string =>
   [
     option("alpn", tls.alpn?.join(",")),
     option("versionMin", tls.versionMin),

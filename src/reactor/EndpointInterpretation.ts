@@ -1,6 +1,7 @@
 /** What a description means: its arguments as a form of its scheme understands them. Pure. */
+import type * as FileSystem from "effect/FileSystem"
 import * as Result from "effect/Result"
-import type { FileKind, Rejection } from "./EndpointArgument.ts"
+import type { DirectoryKind, FileKind, Rejection } from "./EndpointArgument.ts"
 import * as Reasons from "./EndpointDescriptionError.ts"
 import { EndpointDescriptionError } from "./EndpointDescriptionError.ts"
 import { type Position, quoted } from "./EndpointExcerpt.ts"
@@ -27,8 +28,14 @@ export interface EndpointDescription<out E> {
   readonly files: ReadonlyArray<FileArgument>
   /** The error for a file that could not be read; `why` completes the sentence `..., which ...`. */
   readonly unreadable: (file: FileArgument, why: string, cause: unknown) => EndpointDescriptionError
-  /** The endpoint, given the contents of its files by path. Fails as `UnreadableFile` for what is not there or not right. */
-  readonly complete: (contents: ReadonlyMap<string, Uint8Array>) => Result.Result<E, EndpointDescriptionError>
+  /**
+   * The endpoint, given the contents of its files by path, and what reads its directories later. Fails as `UnreadableFile` for what
+   * is not there or not right.
+   */
+  readonly complete: (
+    contents: ReadonlyMap<string, Uint8Array>,
+    files?: FileSystem.FileSystem
+  ) => Result.Result<E, EndpointDescriptionError>
 }
 
 /** What interpretation cannot know from the form alone, for its messages. */
@@ -58,14 +65,17 @@ export const interpret = <E>(
   const given = new Map<string, Argument>()
   const values: Record<string, unknown> = {}
   const files: Array<PendingFile> = []
+  const directories: Array<PendingDirectory> = []
 
   const take = (name: string, { value }: Argument, sameAs?: string): EndpointDescriptionError | undefined => {
     const { kind } = form.arguments[name]!
-    const decoded = kind._tag === "File" ? decodePath(value.text) : kind.decode(value.text)
+    const decoded = kind._tag === "Value" ? kind.decode(value.text) : decodePath(value.text)
     if (Result.isFailure(decoded))
       return wrong(value, name, invalid(syntax, name, value.text, decoded.failure))
     values[name] = decoded.success
-    if (kind._tag === "File") files.push({ argument: name, path: value.text, position: value, kind, sameAs })
+    const file = { argument: name, path: value.text, position: value, sameAs }
+    if (kind._tag === "File") files.push({ ...file, kind })
+    if (kind._tag === "Directory") directories.push({ ...file, kind })
     return undefined
   }
 
@@ -108,6 +118,10 @@ export const interpret = <E>(
   }
 
   const conflict = form.check(values)
+  if (conflict?.missing === true) {
+    const reason = new Reasons.MissingArgument({ detail: conflict.detail })
+    return Result.fail(wrong({ offset: syntax.text.length, length: 0 }, conflict.argument, reason))
+  }
   if (conflict !== undefined) {
     const marked = given.get(conflict.argument) ?? syntax.scheme
     return Result.fail(wrong(marked, conflict.argument, new Reasons.Conflict({ detail: conflict.detail })))
@@ -125,8 +139,13 @@ export const interpret = <E>(
     return wrong(position, argument, new Reasons.UnreadableFile({ detail, hint, path, cause }))
   }
 
-  const complete = (contents: ReadonlyMap<string, Uint8Array>) => {
+  const complete = (contents: ReadonlyMap<string, Uint8Array>, reader?: FileSystem.FileSystem) => {
     const completed = { ...values }
+    for (const directory of directories) {
+      if (reader === undefined)
+        return Result.fail(unreadable(directory, "cannot be read here", undefined, unreadHint))
+      completed[directory.argument] = directory.kind.make({ directory: directory.path, files: reader })
+    }
     for (const file of files) {
       const bytes = contents.get(file.path)
       if (bytes === undefined)
@@ -148,6 +167,11 @@ const unreadHint = "files are read by parseServer, parseClient and load only"
 
 interface PendingFile extends FileArgument {
   readonly kind: FileKind<unknown>
+  readonly sameAs: string | undefined
+}
+
+interface PendingDirectory extends FileArgument {
+  readonly kind: DirectoryKind<unknown>
   readonly sameAs: string | undefined
 }
 

@@ -18,7 +18,7 @@
  * Twisted: the plug-ins `IStreamServerEndpointStringParser` and `IStreamClientEndpointStringParserWithReactor`.
  */
 import type * as Endpoint from "./Endpoint.ts"
-import type { FileKind, Kind, ValueKind } from "./EndpointArgument.ts"
+import type { DirectoryKind, FileKind, Kind, ValueKind } from "./EndpointArgument.ts"
 
 /** An argument of a form. */
 export interface ArgumentSpec<out A = unknown> {
@@ -39,9 +39,12 @@ export interface ArgumentSpec<out A = unknown> {
 export type ArgumentSpecs = Readonly<Record<string, ArgumentSpec>>
 
 type ValueOf<S extends ArgumentSpec> = S["kind"] extends Kind<infer A> ? A : never
-/** Before files are read, a file is its path. */
-type CheckedOf<S extends ArgumentSpec> =
-  S["kind"] extends FileKind<unknown> ? string : S["kind"] extends ValueKind<infer A> ? A : never
+/** Before files are read, a file or a directory is its path. */
+type CheckedOf<S extends ArgumentSpec> = S["kind"] extends FileKind<unknown> | DirectoryKind<unknown>
+  ? string
+  : S["kind"] extends ValueKind<infer A>
+    ? A
+    : never
 type RequiredNames<S extends ArgumentSpecs> = {
   [K in keyof S]: S[K] extends { readonly required: true } ? K : never
 }[keyof S]
@@ -56,10 +59,12 @@ export type CheckedValues<S extends ArgumentSpecs> = {
   readonly [K in RequiredNames<S>]: CheckedOf<S[K]>
 } & { readonly [K in Exclude<keyof S, RequiredNames<S>>]?: CheckedOf<S[K]> }
 
-/** Two arguments that do not go together. */
+/** Arguments that do not go together. */
 export interface Conflicting {
-  /** The one to mark in the text; it must have been given. */
+  /** The one to mark in the text. */
   readonly argument: string
+  /** It is not one too many: it is missing. */
+  readonly missing?: boolean
   /** A sentence without a full stop. */
   readonly detail: string
 }
@@ -78,13 +83,25 @@ export interface Form<out E> {
   readonly make: (values: Readonly<Record<string, unknown>>) => E
 }
 
+/**
+ * Makes an endpoint of another one, whose description follows the named arguments:
+ * `haproxy:trusted=10.0.0.0/8:tcp:8080:backlog=100`. No argument of its form has a position.
+ */
+export type Wrapper<E> = Form<(inner: E) => E>
+
 export interface EndpointScheme {
   readonly name: string
   readonly aliases?: ReadonlyArray<string> | undefined
+  /** What it is, in one line for a person who writes descriptions. */
+  readonly doc?: string | undefined
   /** Accepts connections. */
   readonly server?: Form<Endpoint.Server> | undefined
   /** Makes connections. */
   readonly client?: Form<Endpoint.Client> | undefined
+  /** Accepts connections by means of another endpoint. */
+  readonly serverWrapper?: Wrapper<Endpoint.Server> | undefined
+  /** Makes connections by means of another endpoint. */
+  readonly clientWrapper?: Wrapper<Endpoint.Client> | undefined
   /** A datagram port. Its forms name no files. */
   readonly udp?: Form<Endpoint.Udp> | undefined
   /** A datagram port with one peer: taken when there are more unnamed arguments than `udp` has, or one that only it knows. */
@@ -146,13 +163,24 @@ export const make = (scheme: EndpointScheme): EndpointScheme => {
   for (const name of namesOf(scheme)) {
     if (!schemeName.test(name)) throw new TypeError(`"${name}" cannot be a scheme's name`)
   }
-  const { client, server, udp, udpConnected } = scheme
-  if ((server ?? client ?? udp ?? udpConnected) === undefined) {
+  const { client, clientWrapper, server, serverWrapper, udp, udpConnected } = scheme
+  if ((server ?? client ?? serverWrapper ?? clientWrapper ?? udp ?? udpConnected) === undefined) {
     throw new TypeError(`the scheme "${scheme.name}" has no form`)
+  }
+  for (const [use, form, wrapper] of [
+    ["listens", server, serverWrapper],
+    ["connects", client, clientWrapper]
+  ] as const) {
+    if (form !== undefined && wrapper !== undefined) {
+      throw new TypeError(`the scheme "${scheme.name}" ${use} by itself and by means of another`)
+    }
+    if (wrapper !== undefined && wrapper.positional.length > 0) {
+      throw new TypeError(`"${wrapper.positional[0]}" of the scheme "${scheme.name}" cannot have a position`)
+    }
   }
   for (const datagrams of [udp, udpConnected]) {
     for (const [name, spec] of Object.entries(datagrams?.arguments ?? {})) {
-      if (spec.kind._tag === "File") throw new TypeError(`"${name}" of a datagram form cannot be a file`)
+      if (spec.kind._tag !== "Value") throw new TypeError(`"${name}" of a datagram form cannot be a file`)
     }
   }
   return scheme
@@ -167,8 +195,8 @@ export const namesOf = (scheme: EndpointScheme): ReadonlyArray<string> => [
 /** What stands for the argument's value in a usage line. */
 export const placeholder = (spec: ArgumentSpec): string => spec.placeholder ?? spec.kind.placeholder
 
-/** The form of valid descriptions: `tcp:PORT[:interface=ADDRESS][:backlog=COUNT]`. */
-export const usage = (scheme: string, form: Form<unknown>): string => {
+/** The form of valid descriptions: `tcp:PORT[:interface=ADDRESS][:backlog=COUNT]`; `inner` stands for a wrapped one. */
+export const usage = (scheme: string, form: Form<unknown>, inner?: string): string => {
   let line = scheme
   for (const name of form.positional) {
     const spec = form.arguments[name]!
@@ -178,5 +206,5 @@ export const usage = (scheme: string, form: Form<unknown>): string => {
   const isDue = (spec: ArgumentSpec): boolean => spec.required === true && spec.sameAs === undefined
   for (const [name, spec] of others) if (isDue(spec)) line += `:${name}=${placeholder(spec)}`
   for (const [name, spec] of others) if (!isDue(spec)) line += `[:${name}=${placeholder(spec)}]`
-  return line
+  return inner === undefined ? line : `${line}:${inner}`
 }

@@ -28,186 +28,120 @@ const fields = (error: unknown, detail?: string): Reason.ReasonFields => {
 
 export const codeOf = (error: unknown): string => fields(error).errno ?? ""
 
-/** Why a port could not be opened. */
-export const listenReason = (error: unknown): ListenReason => {
-  switch (codeOf(error)) {
-    case "EADDRINUSE":
-      return new Reason.AddressInUse(fields(error, "somebody already listens there"))
-    case "EADDRNOTAVAIL":
-      return new Reason.AddressNotAvailable(fields(error, "this machine has no such address"))
-    case "EACCES":
-    case "EPERM":
-      return new Reason.AccessDenied(fields(error, "permission denied"))
-    case "ENOENT":
-    case "ENOTDIR":
-      return new Reason.BadFile(fields(error, "the directory of the socket file does not exist"))
-    case "ENAMETOOLONG":
-      return new Reason.BadFile(fields(error, "the name of the socket file is too long"))
-    case "EINVAL":
-    case "ERR_SOCKET_BAD_PORT":
-    case "ERR_INVALID_ARG_VALUE":
-    case "ERR_INVALID_ARG_TYPE":
-    case "ERR_INVALID_IP_ADDRESS":
-      return new Reason.InvalidAddress(fields(error))
-    case "EAFNOSUPPORT":
-    case "EPROTONOSUPPORT":
-    case "ESOCKTNOSUPPORT":
-    case "ENOTSUP":
-      return new Reason.Unsupported(fields(error, "this machine has no such kind of socket"))
-    case "EMFILE":
-    case "ENFILE":
-    case "ENOBUFS":
-    case "ENOMEM":
-      return new Reason.ResourceExhausted(fields(error))
-    case "ENOTFOUND":
-    case "EAI_NONAME":
-      return new Reason.UnknownHost(fields(error, "the name has no address"))
-    case "EAI_AGAIN":
-      return new Reason.ResolverFailed(fields(error, "the name service did not answer"))
-    case "ERR_SERVER_ALREADY_LISTEN":
-      return new Reason.AlreadyListened(fields(error))
-    case "ERR_SERVER_NOT_RUNNING":
-      return new Reason.NotListening(fields(error, "the listener was stopped"))
-    default:
-      return new Reason.Unknown(fields(error))
+/** Codes with one meaning, separated by spaces; the reason; what to say, if the system's own message does not do. */
+type Row<R> = readonly [codes: string, reason: new (fields: Reason.ReasonFields) => R, detail?: string]
+
+/** What the codes of one operation mean. */
+class Meanings<R> {
+  readonly rows: ReadonlyArray<Row<R>>
+  private readonly rowOf = new Map<string, Row<R>>()
+
+  constructor(rows: ReadonlyArray<Row<R>>) {
+    this.rows = rows
+    for (const row of rows) for (const code of row[0].split(" ")) this.rowOf.set(code, row)
+  }
+
+  reason(error: unknown, otherwise: (error: unknown) => R): R {
+    const row = this.rowOf.get(codeOf(error))
+    return row === undefined ? otherwise(error) : new row[1](fields(error, row[2]))
   }
 }
+
+const outOfResources = "EMFILE ENFILE ENOBUFS ENOMEM"
+const noRoute = "ENETUNREACH EHOSTUNREACH ENETDOWN EHOSTDOWN"
+const denied = "EACCES EPERM"
+const noSuchKind = "EAFNOSUPPORT EPROTONOSUPPORT ESOCKTNOSUPPORT"
+const invalidPlace =
+  "EINVAL ERR_SOCKET_BAD_PORT ERR_INVALID_ARG_VALUE ERR_INVALID_ARG_TYPE ERR_INVALID_IP_ADDRESS"
+
+const noAddress = "the name has no address"
+const noAnswer = "the name service did not answer"
+const nobodyThere = "nobody listens there"
+const noWay = "no way there"
+const nameTooLong = "the name of the socket file is too long"
+const unknownKind = "this machine has no such kind of socket"
+
+const listening = new Meanings<ListenReason>([
+  ["EADDRINUSE", Reason.AddressInUse, "somebody already listens there"],
+  ["EADDRNOTAVAIL", Reason.AddressNotAvailable, "this machine has no such address"],
+  [denied, Reason.AccessDenied, "permission denied"],
+  ["ENOENT ENOTDIR", Reason.BadFile, "the directory of the socket file does not exist"],
+  ["ENAMETOOLONG", Reason.BadFile, nameTooLong],
+  [invalidPlace, Reason.InvalidAddress],
+  [`${noSuchKind} ENOTSUP`, Reason.Unsupported, unknownKind],
+  [outOfResources, Reason.ResourceExhausted],
+  ["ENOTFOUND EAI_NONAME", Reason.UnknownHost, noAddress],
+  ["EAI_AGAIN", Reason.ResolverFailed, noAnswer],
+  ["ERR_SERVER_ALREADY_LISTEN", Reason.AlreadyListened],
+  ["ERR_SERVER_NOT_RUNNING", Reason.NotListening, "the listener was stopped"]
+])
+
+const connecting = new Meanings<ConnectReason>([
+  ["ECONNREFUSED", Reason.Refused, nobodyThere],
+  ["ETIMEDOUT", Reason.TimedOut, "no answer in time"],
+  [noRoute, Reason.NoRoute, noWay],
+  ["EADDRINUSE EADDRNOTAVAIL", Reason.BindFailed, "the local address could not be bound"],
+  [denied, Reason.AccessDenied, "permission denied"],
+  ["ENOENT ENOTDIR", Reason.BadFile, "there is no such socket file"],
+  ["ENOTSOCK EPROTOTYPE", Reason.BadFile, "that file is not a stream socket"],
+  ["ENAMETOOLONG", Reason.BadFile, nameTooLong],
+  [invalidPlace, Reason.InvalidAddress],
+  [noSuchKind, Reason.Unsupported, unknownKind],
+  // EAGAIN: a UNIX socket whose backlog is full.
+  [`${outOfResources} EAGAIN`, Reason.ResourceExhausted],
+  ["ENOTFOUND EAI_NONAME", Reason.UnknownHost, noAddress],
+  ["EAI_AGAIN", Reason.ResolverFailed, noAnswer],
+  ["ECONNRESET EPIPE", Reason.Reset, "the peer reset the connection"]
+])
+
+const transporting = new Meanings<TransportReason>([
+  ["ECONNRESET ECONNABORTED ENETRESET", Reason.Reset, "the peer reset the connection"],
+  ["EPIPE ENOTCONN", Reason.Reset, "the peer closed the connection while we were sending"],
+  // TLS that ended without close_notify.
+  ["ERR_SSL_UNEXPECTED_EOF_WHILE_READING", Reason.Reset],
+  ["ETIMEDOUT ERR_TLS_HANDSHAKE_TIMEOUT", Reason.TimedOut, "the peer no longer answers"],
+  [noRoute, Reason.NoRoute, "the network to the peer is gone"],
+  [outOfResources, Reason.ResourceExhausted]
+])
+
+const datagrams = new Meanings<DatagramReason>([
+  ["ECONNREFUSED ECONNRESET", Reason.Refused, nobodyThere],
+  ["EMSGSIZE", Reason.MessageTooLong, "the datagram is longer than the network carries"],
+  [denied, Reason.AccessDenied, "not allowed (a broadcast address needs `broadcast`)"],
+  [
+    "EINVAL ENOTFOUND EADDRNOTAVAIL EAFNOSUPPORT EDESTADDRREQ ERR_SOCKET_BAD_PORT ERR_INVALID_ARG_TYPE",
+    Reason.InvalidAddress
+  ],
+  [noRoute, Reason.NoRoute, noWay],
+  ["ENOBUFS ENOMEM EAGAIN", Reason.ResourceExhausted],
+  ["ERR_SOCKET_DGRAM_NOT_RUNNING", Reason.Closed, "the port is closed"]
+])
+
+const resolving = new Meanings<ResolveError["reason"]>([
+  ["ENOTFOUND ENODATA EAI_NONAME", Reason.UnknownHost, noAddress],
+  ["EBADNAME ERR_INVALID_ARG_VALUE ERR_INVALID_ARG_TYPE", Reason.InvalidAddress]
+])
+
+const unknown = (error: unknown) => new Reason.Unknown(fields(error))
+const tlsOrUnknown = (error: unknown) => (isTls(error) ? tlsReason(error) : unknown(error))
+
+/** Why a port could not be opened. */
+export const listenReason = (error: unknown): ListenReason => listening.reason(error, unknown)
 
 /** Why a connection was not made. */
-export const connectReason = (error: unknown): ConnectReason => {
-  switch (codeOf(error)) {
-    case "ECONNREFUSED":
-      return new Reason.Refused(fields(error, "nobody listens there"))
-    case "ETIMEDOUT":
-      return new Reason.TimedOut(fields(error, "no answer in time"))
-    case "ENETUNREACH":
-    case "EHOSTUNREACH":
-    case "ENETDOWN":
-    case "EHOSTDOWN":
-      return new Reason.NoRoute(fields(error, "no way there"))
-    case "EADDRINUSE":
-    case "EADDRNOTAVAIL":
-      return new Reason.BindFailed(fields(error, "the local address could not be bound"))
-    case "EACCES":
-    case "EPERM":
-      return new Reason.AccessDenied(fields(error, "permission denied"))
-    case "ENOENT":
-    case "ENOTDIR":
-      return new Reason.BadFile(fields(error, "there is no such socket file"))
-    case "ENOTSOCK":
-    case "EPROTOTYPE":
-      return new Reason.BadFile(fields(error, "that file is not a stream socket"))
-    case "ENAMETOOLONG":
-      return new Reason.BadFile(fields(error, "the name of the socket file is too long"))
-    case "EINVAL":
-    case "ERR_SOCKET_BAD_PORT":
-    case "ERR_INVALID_ARG_VALUE":
-    case "ERR_INVALID_ARG_TYPE":
-    case "ERR_INVALID_IP_ADDRESS":
-      return new Reason.InvalidAddress(fields(error))
-    case "EAFNOSUPPORT":
-    case "EPROTONOSUPPORT":
-    case "ESOCKTNOSUPPORT":
-      return new Reason.Unsupported(fields(error, "this machine has no such kind of socket"))
-    case "EMFILE":
-    case "ENFILE":
-    case "ENOBUFS":
-    case "ENOMEM":
-    case "EAGAIN": // a UNIX socket whose backlog is full
-      return new Reason.ResourceExhausted(fields(error))
-    case "ENOTFOUND":
-    case "EAI_NONAME":
-      return new Reason.UnknownHost(fields(error, "the name has no address"))
-    case "EAI_AGAIN":
-      return new Reason.ResolverFailed(fields(error, "the name service did not answer"))
-    case "ECONNRESET":
-    case "EPIPE":
-      return new Reason.Reset(fields(error, "the peer reset the connection"))
-    default:
-      return isTls(error) ? tlsReason(error) : new Reason.Unknown(fields(error))
-  }
-}
+export const connectReason = (error: unknown): ConnectReason => connecting.reason(error, tlsOrUnknown)
 
 /** Why a live connection was lost. */
-export const transportReason = (error: unknown): TransportReason => {
-  switch (codeOf(error)) {
-    case "ECONNRESET":
-    case "ECONNABORTED":
-    case "ENETRESET":
-      return new Reason.Reset(fields(error, "the peer reset the connection"))
-    case "EPIPE":
-    case "ENOTCONN":
-      return new Reason.Reset(fields(error, "the peer closed the connection while we were sending"))
-    case "ETIMEDOUT":
-    case "ERR_TLS_HANDSHAKE_TIMEOUT":
-      return new Reason.TimedOut(fields(error, "the peer no longer answers"))
-    case "ENETUNREACH":
-    case "EHOSTUNREACH":
-    case "ENETDOWN":
-    case "EHOSTDOWN":
-      return new Reason.NoRoute(fields(error, "the network to the peer is gone"))
-    case "EMFILE":
-    case "ENFILE":
-    case "ENOBUFS":
-    case "ENOMEM":
-      return new Reason.ResourceExhausted(fields(error))
-    default:
-      return isTls(error) ? tlsReason(error) : new Reason.Unknown(fields(error))
-  }
-}
+export const transportReason = (error: unknown): TransportReason => transporting.reason(error, tlsOrUnknown)
 
 /** What the network said about a datagram. */
-export const datagramReason = (error: unknown): DatagramReason => {
-  switch (codeOf(error)) {
-    case "ECONNREFUSED":
-    case "ECONNRESET":
-      return new Reason.Refused(fields(error, "nobody listens there"))
-    case "EMSGSIZE":
-      return new Reason.MessageTooLong(fields(error, "the datagram is longer than the network carries"))
-    case "EACCES":
-    case "EPERM":
-      return new Reason.AccessDenied(fields(error, "not allowed (a broadcast address needs `broadcast`)"))
-    case "EINVAL":
-    case "ENOTFOUND":
-    case "EADDRNOTAVAIL":
-    case "EAFNOSUPPORT":
-    case "EDESTADDRREQ":
-    case "ERR_SOCKET_BAD_PORT":
-    case "ERR_INVALID_ARG_TYPE":
-      return new Reason.InvalidAddress(fields(error))
-    case "ENETUNREACH":
-    case "EHOSTUNREACH":
-    case "ENETDOWN":
-    case "EHOSTDOWN":
-      return new Reason.NoRoute(fields(error, "no way there"))
-    case "ENOBUFS":
-    case "ENOMEM":
-    case "EAGAIN":
-      return new Reason.ResourceExhausted(fields(error))
-    case "ERR_SOCKET_DGRAM_NOT_RUNNING":
-      return new Reason.Closed(fields(error, "the port is closed"))
-    default:
-      return new Reason.Unknown(fields(error))
-  }
-}
+export const datagramReason = (error: unknown): DatagramReason => datagrams.reason(error, unknown)
 
 /** Why a name gave no address. */
-export const resolveReason = (error: unknown): ResolveError["reason"] => {
-  switch (codeOf(error)) {
-    case "ENOTFOUND":
-    case "ENODATA":
-    case "EAI_NONAME":
-      return new Reason.UnknownHost(fields(error, "the name has no address"))
-    case "EBADNAME":
-    case "ERR_INVALID_ARG_VALUE":
-    case "ERR_INVALID_ARG_TYPE":
-      return new Reason.InvalidAddress(fields(error))
-    default:
-      return new Reason.ResolverFailed(fields(error, "the name service failed"))
-  }
-}
+export const resolveReason = (error: unknown): ResolveError["reason"] =>
+  resolving.reason(error, () => new Reason.ResolverFailed(fields(error, "the name service failed")))
 
-// X.509 verification results, as OpenSSL names them (X509_V_ERR_* without the prefix).
+// X.509 verification results, as Node names them: X509_V_ERR_* without the prefix, and one name for those it does not know.
 const certificateCodes = new Set([
   "CERT_CHAIN_TOO_LONG",
   "CERT_HAS_EXPIRED",
@@ -217,17 +151,25 @@ const certificateCodes = new Set([
   "CERT_SIGNATURE_FAILURE",
   "CERT_UNTRUSTED",
   "CRL_HAS_EXPIRED",
+  "CRL_NOT_YET_VALID",
+  "CRL_SIGNATURE_FAILURE",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "ERR_TLS_CERT_ALTNAME_FORMAT",
   "ERR_TLS_CERT_ALTNAME_INVALID",
+  "ERROR_IN_CERT_NOT_AFTER_FIELD",
+  "ERROR_IN_CERT_NOT_BEFORE_FIELD",
   "HOSTNAME_MISMATCH",
   "INVALID_CA",
   "INVALID_PURPOSE",
   "PATH_LENGTH_EXCEEDED",
   "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY",
+  "UNABLE_TO_DECRYPT_CERT_SIGNATURE",
+  "UNABLE_TO_GET_CRL",
   "UNABLE_TO_GET_ISSUER_CERT",
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNSPECIFIED"
 ])
 
 const isTls = (error: unknown): boolean => {
@@ -243,5 +185,13 @@ const isTls = (error: unknown): boolean => {
 /** Why a TLS handshake failed. */
 export const tlsReason = (error: unknown): Reason.CertificateRejected | Reason.HandshakeFailed =>
   certificateCodes.has(codeOf(error))
-    ? new Reason.CertificateRejected(fields(error))
-    : new Reason.HandshakeFailed(fields(error))
+    ? new Reason.CertificateRejected(fields(error, tlsDetail(error)))
+    : new Reason.HandshakeFailed(fields(error, tlsDetail(error)))
+
+/** OpenSSL's message is a line with addresses and places in its source; this is its one part for people. */
+const tlsDetail = (error: unknown): string | undefined => {
+  const { reason } = (typeof error === "object" && error !== null ? error : {}) as {
+    readonly reason?: unknown
+  }
+  return typeof reason === "string" ? reason : undefined
+}

@@ -10,6 +10,12 @@ interface Immediate<E> extends Effect.Effect<void, E> {
   [now]?: (() => Effect.Effect<void, E>) | undefined
 }
 
+type Act<A, E, R> = (value: A) => Effect.Effect<void, E, R>
+
+interface ImmediateAct<A, E, R> extends Act<A, E, R> {
+  [now]?: Act<A, E, R> | undefined
+}
+
 /** As `Effect.suspend`, for a thunk that neither needs a fiber nor cares which one runs it. */
 export const make = <E>(thunk: () => Effect.Effect<void, E>): Effect.Effect<void, E> => {
   const effect: Immediate<E> = Effect.suspend(thunk)
@@ -17,8 +23,19 @@ export const make = <E>(thunk: () => Effect.Effect<void, E>): Effect.Effect<void
   return effect
 }
 
+/** `act` put off until its effect is run; a loop that is given the function itself does without the effect. */
+export const lift = <A, E>(act: Act<A, E, never>): Act<A, E, never> => {
+  const lifted: ImmediateAct<A, E, never> = (value) => make(() => act(value))
+  lifted[now] = act
+  return lifted
+}
+
+/** What `act` does when its effect is begun, as one step: gives what is left to do, `Effect.void` when nothing is. */
+export const beginning = <A, E, R>(act: Act<A, E, R>): Act<A, E, R> =>
+  (act as ImmediateAct<A, E, R>)[now] ?? ((value) => begin(act(value)))
+
 /** What is left to do of an effect: `Effect.void` when nothing is. */
-export const begin = <E, R>(effect: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> => {
+const begin = <E, R>(effect: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> => {
   const thunk = (effect as Immediate<E>)[now]
   return thunk === undefined ? effect : thunk()
 }

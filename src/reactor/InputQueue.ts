@@ -31,6 +31,13 @@ export class InputQueue {
     return piece
   }
 
+  /** All pieces, in their order. */
+  takeAll(): ReadonlyArray<Uint8Array> {
+    const pieces = this.pieces.slice(this.head)
+    this.clear()
+    return pieces
+  }
+
   /** As much room as there are pieces, so that handing back many costs each of them the same. */
   private makeRoomInFront(): void {
     const room = Math.max(4, this.pieces.length)

@@ -57,19 +57,33 @@ export type ConnectReason =
   | Reason.InvalidTlsOptions
   | Reason.Unknown
 
+/** One address that was tried. */
+export interface ConnectAttempt {
+  readonly address: NetAddress.InetAddress
+  /** Why it came to nothing; undefined while there was no answer yet. */
+  readonly reason: ConnectReason | undefined
+}
+
 /** A connection was not made. Twisted: `ConnectError` and its subclasses. */
 export class ConnectError extends Data.TaggedError("ConnectError")<{
   /** The endpoint's description, as `Endpoint.format` prints it. */
   readonly endpoint: string
+  /** Where several addresses failed, that of the first one that did. */
   readonly reason: ConnectReason
+  /** The addresses that were tried, in the order they were begun; absent where there was none to try. */
+  readonly attempts?: ReadonlyArray<ConnectAttempt> | undefined
 }> {
   override get message(): string {
-    return `cannot connect to ${visible(this.endpoint)}: ${visible(this.reason.message)}`
+    const tried = (this.attempts?.length ?? 0) > 1 ? ` (${this.attempts!.map(formatAttempt).join("; ")})` : ""
+    return `cannot connect to ${visible(this.endpoint)}: ${visible(this.reason.message)}${tried}`
   }
   override get cause(): unknown {
     return this.reason.cause
   }
 }
+
+const formatAttempt = ({ address, reason }: ConnectAttempt): string =>
+  `${visible(NetAddress.formatHost(address))}: ${reason === undefined ? "no answer" : visible(reason.message)}`
 
 export type TransportReason =
   | Reason.Reset
@@ -89,7 +103,7 @@ export type TransportReason =
 
 /** A live connection failed, or was used in a way it cannot be. A clean end of input is `Cause.Done`, never this. */
 export class TransportError extends Data.TaggedError("TransportError")<{
-  readonly operation: "receive" | "send" | "end" | "startTls"
+  readonly operation: "receive" | "send" | "end" | "startTls" | "handOver"
   readonly local: NetAddress.SocketAddress
   readonly peer: NetAddress.SocketAddress
   readonly reason: TransportReason

@@ -1,12 +1,16 @@
-import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Immediate from "./Immediate.ts"
-import type { TransportError } from "./ReactorError.ts"
 
-type Failure = TransportError | Cause.Done
+/** Whoever runs a loop: a fiber, or a server that spares it one. */
+export interface LoopHost {
+  /** What the effects of the loop run with. */
+  readonly context: Context.Context<never>
+  /** The loop is over; not called when the host stops it. */
+  readonly loopEnded: (exit: Exit.Exit<void, unknown>) => void
+}
 
 /** Whoever feeds a loop: told when an effect that had to wait has settled, and when the loop is over. */
 export interface LoopOwner {
@@ -22,22 +26,17 @@ export class ReceiveLoop {
   /** Within `step`: what `f` does there must not enter it again. */
   private stepping = false
   private running: Fiber.Fiber<void, unknown> | undefined = undefined
-  private readonly f: (bytes: Uint8Array) => Effect.Effect<void, unknown, unknown>
-  private readonly context: Context.Context<unknown>
-  private readonly resume: (exit: Exit.Exit<void, unknown>) => void
+  private readonly begin: (bytes: Uint8Array) => Effect.Effect<void, unknown, unknown>
+  private readonly host: LoopHost
   private readonly owner: LoopOwner
 
   constructor(
     f: (bytes: Uint8Array) => Effect.Effect<void, unknown, unknown>,
-    context: Context.Context<never>,
-    // The caller's E is erased here and restored by `Transport.receiveEach`'s signature.
-    // oxlint-disable-next-line typescript/no-explicit-any
-    resume: (exit: Exit.Exit<void, any>) => void,
+    host: LoopHost,
     owner: LoopOwner
   ) {
-    this.f = f
-    this.context = context as Context.Context<unknown>
-    this.resume = resume
+    this.begin = Immediate.beginning(f)
+    this.host = host
     this.owner = owner
   }
 
@@ -50,8 +49,8 @@ export class ReceiveLoop {
     this.stepping = true
     let fiber: Fiber.Fiber<void, unknown> | undefined
     try {
-      const effect = Immediate.begin(this.f(bytes))
-      if (effect !== Effect.void) fiber = Effect.runForkWith(this.context)(effect)
+      const effect = this.begin(bytes)
+      if (effect !== Effect.void) fiber = this.run(effect)
     } catch (defect) {
       this.stepping = false
       return this.end(Exit.die(defect))
@@ -74,7 +73,7 @@ export class ReceiveLoop {
     this.done = true
     // The owner forgets the loop first: who is resumed here may receive at once.
     this.owner.loopIdle(this)
-    this.resume(exit as Exit.Exit<void, Failure>)
+    this.host.loopEnded(exit)
   }
 
   /** Interrupts what runs; the loop takes no more. */
@@ -85,6 +84,11 @@ export class ReceiveLoop {
       this.owner.loopIdle(this)
       return fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
     })
+  }
+
+  private run(effect: Effect.Effect<void, unknown, unknown>): Fiber.Fiber<void, unknown> {
+    // What `f` requires is required of whoever runs `receiveEach`: the host has it.
+    return Effect.runForkWith(this.host.context as Context.Context<unknown>)(effect)
   }
 
   private settle(exit: Exit.Exit<void, unknown>): void {

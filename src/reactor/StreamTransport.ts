@@ -7,17 +7,18 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Pull from "effect/Pull"
 import * as Immediate from "./Immediate.ts"
 import { InputQueue } from "./InputQueue.ts"
 import * as Reason from "./Reason.ts"
 import { TransportError, type TransportReason } from "./ReactorError.ts"
-import { type LoopOwner, ReceiveLoop } from "./ReceiveLoop.ts"
+import { type LoopHost, type LoopOwner, ReceiveLoop } from "./ReceiveLoop.ts"
+import * as Receiving from "./Receiving.ts"
 import type * as Tls from "./Tls.ts"
 import type { Closeable, Transport } from "./Transport.ts"
 import type { Turn } from "./Turn.ts"
+import { type Resume, wait, type Waiters } from "./Waiters.ts"
 
 export interface StreamLimits {
   readonly receiveBytesMax: number
@@ -30,7 +31,6 @@ export const sendBytesMaxDefault = 65_536
 /** The transport that goes on after `startTls`. */
 export type Secured = StreamTransport
 
-type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
 type Output = "Open" | "Ended" | "Closing"
 
 export abstract class StreamTransport implements Closeable, LoopOwner {
@@ -51,12 +51,12 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   /** Bytes the platform holds that were not reported yet: they forbid a change to TLS. */
   protected abstract unreportedBytes(): number
   /** Puts TLS on the stream; succeeds after the handshake. A failure has closed the stream, reported by `onClosed`. */
-  protected abstract secure(options: Tls.Upgrade): Effect.Effect<Secured, TransportReason>
+  protected abstract secure(options: Tls.Upgrade, hello: Tls.Hello): Effect.Effect<Secured, TransportReason>
 
   protected readonly turn: Turn
   protected readonly limits: StreamLimits
 
-  private readonly input = new InputQueue()
+  private input = noInput
   private inputEnded = false
   private inputPaused = false
   private waiter: Resume<Uint8Array, TransportError | Cause.Done> | undefined = undefined
@@ -67,11 +67,12 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   private outputBytes = 0
   private outputState: Output = "Open"
   private clogged = false
-  private drainWaiters: Set<Resume<void, TransportError>> | undefined = undefined
+  private drainWaiters: Waiters<void, TransportError> = undefined
 
   private over = false
   private failure: TransportReason | undefined = undefined
-  private closedWaiters: Set<Resume<void, TransportError>> | undefined = undefined
+  private closedWaiters: Waiters<void, TransportError> = undefined
+  private goneWaiters: Waiters<void, TransportError> = undefined
   private successor: StreamTransport | undefined = undefined
 
   constructor(turn: Turn, limits: StreamLimits) {
@@ -95,7 +96,10 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
         return resume(Effect.fail(this.error("receive", busy())))
       }
       const bytes = this.takeInput()
-      if (bytes !== undefined) return resume(Exit.succeed(bytes))
+      if (bytes !== undefined) {
+        resume(Exit.succeed(bytes))
+        return this.tellGone()
+      }
       const exit = this.inputExit()
       if (exit !== undefined) return resume(exit)
       this.waiter = resume
@@ -104,24 +108,28 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   }
 
   get receiveEach(): Transport["receiveEach"] {
-    return (f) =>
-      Effect.callback((resume) => {
-        if (this.waiter !== undefined || this.loop !== undefined) {
-          return resume(Effect.fail(this.error("receive", busy())))
-        }
-        // Registered by the fiber that runs this: its context is the one `f` needs.
-        const loop = new ReceiveLoop(f, Fiber.getCurrent()!.context, resume, this)
-        this.loop = loop
-        this.feedLoop(loop)
-        return loop.stop
-      })
+    return (f) => Receiving.make((host) => this.startLoop(f, host))
+  }
+
+  private startLoop(
+    f: (bytes: Uint8Array) => Effect.Effect<void, unknown, unknown>,
+    host: LoopHost
+  ): ReceiveLoop | undefined {
+    if (this.waiter !== undefined || this.loop !== undefined) {
+      host.loopEnded(Exit.fail(this.error("receive", busy())))
+      return undefined
+    }
+    const loop = new ReceiveLoop(f, host, this)
+    this.loop = loop
+    this.feedLoop(loop)
+    return loop.done ? undefined : loop
   }
 
   /** The loop's effect settled later than its event: go on with what came meanwhile, or forget the loop. */
   loopIdle(loop: ReceiveLoop): void {
     if (loop.done) {
       if (this.loop === loop) this.loop = undefined
-      return
+      return this.tellGone()
     }
     this.turn.enter()
     try {
@@ -147,9 +155,13 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     return (bytes) =>
       Effect.sync(() => {
         if (bytes.length === 0) return
-        this.input.unshift(bytes)
+        this.ownInput().unshift(bytes)
         this.wakeReceiver()
       })
+  }
+
+  private ownInput(): InputQueue {
+    return this.input === noInput ? (this.input = new InputQueue()) : this.input
   }
 
   private takeInput(): Uint8Array | undefined {
@@ -170,6 +182,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   }
 
   private wakeReceiver(): void {
+    this.tellGone()
     if (this.waiter !== undefined) {
       const bytes = this.takeInput()
       const exit = bytes === undefined ? this.inputExit() : Exit.succeed(bytes)
@@ -187,7 +200,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
 
   private sendFunction: Transport["send"] | undefined = undefined
   get send(): Transport["send"] {
-    return (this.sendFunction ??= (data) => Immediate.make(() => this.sendNow(data)))
+    return (this.sendFunction ??= Immediate.lift((data) => this.sendNow(data)))
   }
 
   private sendNow(data: Uint8Array | string): Effect.Effect<void, TransportError> {
@@ -213,13 +226,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   }
 
   private get drained(): Effect.Effect<void, TransportError> {
-    return Effect.callback((resume) => {
-      const waiters = (this.drainWaiters ??= new Set())
-      waiters.add(resume)
-      return Effect.sync(() => {
-        waiters.delete(resume)
-      })
-    })
+    return wait((this.drainWaiters ??= new Set()))
   }
 
   /** Called by the turn; empty when `send` had to flush early. */
@@ -303,14 +310,30 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     return Effect.suspend(() => {
       if (this.successor !== undefined) return this.successor.closed
       if (this.over) return this.closedExit()
-      return Effect.callback<void, TransportError>((resume) => {
-        const waiters = (this.closedWaiters ??= new Set())
-        waiters.add(resume)
-        return Effect.sync(() => {
-          waiters.delete(resume)
-        })
-      })
+      return wait((this.closedWaiters ??= new Set()))
     })
+  }
+
+  get gone(): Effect.Effect<void, TransportError> {
+    return Effect.suspend(() => {
+      if (this.successor !== undefined) return this.successor.gone
+      return this.goneExit() ?? wait((this.goneWaiters ??= new Set()))
+    })
+  }
+
+  private goneExit(): Exit.Exit<void, TransportError> | undefined {
+    if (this.failure !== undefined || this.over) return this.closedExit()
+    const received = this.inputEnded && this.input.bytes === 0 && (this.loop === undefined || this.loop.idle)
+    return received || this.outputState === "Closing" ? Exit.void : undefined
+  }
+
+  /** Before a receiver hears of the end, so that nobody is handed a connection that is known to be gone. */
+  private tellGone(): void {
+    const waiters = this.goneWaiters
+    const exit = waiters === undefined ? undefined : this.goneExit()
+    if (exit === undefined) return
+    this.goneWaiters = undefined
+    for (const resume of waiters!) resume(exit)
   }
 
   private closedExit(): Exit.Exit<void, TransportError> {
@@ -335,7 +358,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
 
   // --- TLS ----------------------------------------------------------------------------------------------
 
-  get startTls(): Transport["startTls"] {
+  get startTls(): Closeable["startTls"] {
     return (options) =>
       Effect.suspend(() => {
         if (this.waiter !== undefined || this.loop !== undefined) {
@@ -345,7 +368,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
           return Effect.fail(this.error("startTls", this.whyNotSend()))
         }
         const unread = this.input.bytes + this.unreportedBytes()
-        if (unread > 0) {
+        if (unread > 0 && !(options.role === "server" && options.unreadIsHello === true)) {
           return Effect.fail(
             this.error(
               "startTls",
@@ -363,10 +386,11 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
         this.flush()
         this.failure = new Reason.Detached({ detail: "the connection went on under TLS" })
         this.outputState = "Closing"
-        return this.secure(options).pipe(
+        return this.secure(options, this.input.takeAll()).pipe(
           Effect.tap((secured) =>
             Effect.sync(() => {
               this.successor = secured
+              for (const resume of this.goneWaiters ?? []) resume(secured.gone)
             })
           ),
           Effect.mapError((reason) => this.error("startTls", reason))
@@ -391,8 +415,9 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
         this.waiter = undefined
         resume(Exit.succeed(bytes))
       } else {
-        this.input.push(bytes)
-        if (!this.inputPaused && this.input.bytes >= this.limits.receiveBytesMax) {
+        const input = this.ownInput()
+        input.push(bytes)
+        if (!this.inputPaused && input.bytes >= this.limits.receiveBytesMax) {
           this.inputPaused = true
           this.pauseInput()
         }
@@ -460,6 +485,9 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     return new TransportError({ operation, local: this.local, peer: this.peer, reason })
   }
 }
+
+/** Shared by all to whom nothing came that had to wait. */
+const noInput = new InputQueue()
 
 const doneExit: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
 const isDone = (exit: Exit.Failure<never, TransportError | Cause.Done>): boolean => exit === doneExit

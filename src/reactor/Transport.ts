@@ -56,6 +56,13 @@ export interface Transport {
   readonly closed: Effect.Effect<void, TransportError>
 
   /**
+   * Waits, receiving nothing, until no answer can come any more: succeeds when the peer has ended its side and
+   * all that came was received, or we closed; fails with the reason as soon as the connection is lost. For who
+   * keeps a connection and has nothing to receive on it now.
+   */
+  readonly gone: Effect.Effect<void, TransportError>
+
+  /**
    * Changes to TLS on the live connection (STARTTLS) and gives the transport to go on with; this one is
    * `Detached`. Fails with `UnreadBytes`, before anything is sent, while plaintext is buffered.
    */
@@ -64,6 +71,7 @@ export interface Transport {
 
 /** A transport and the duty to close it: what `Listener.acceptEach` hands over. */
 export interface Closeable extends Transport {
-  /** Flushes, closes, and returns when nothing is left of it. Idempotent, cannot fail. */
+  /** Flushes, closes, and returns when nothing is left of it, nor of what it changed to. Idempotent, cannot fail. */
   readonly close: Effect.Effect<void>
+  readonly startTls: (options: Tls.Upgrade) => Effect.Effect<Closeable, TransportError>
 }

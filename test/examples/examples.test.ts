@@ -9,7 +9,17 @@ const read = (file: string): string => fs.readFileSync(path.join(examples, file)
 
 describe("examples", () => {
   it("are what they are", () => {
-    assert.deepStrictEqual(files, ["chat.ts", "echo.ts", "line-echo.ts", "starttls-echo.ts", "udp-echo.ts"])
+    assert.deepStrictEqual(files, [
+      "chat.ts",
+      "echo.ts",
+      "line-echo.ts",
+      "multicast-chat.ts",
+      "proxy.ts",
+      "sniff.ts",
+      "starttls-echo.ts",
+      "time-client.ts",
+      "udp-echo.ts"
+    ])
   })
 
   for (const file of [...files, "chat/Rooms.ts"]) {

@@ -12,8 +12,8 @@ import type { Closeable } from "../../src/reactor/Transport.ts"
 import { accepting, nothing, pairOn, portOf, read, reasonOf, world } from "./pair.ts"
 
 const fork = { startImmediately: true } as const
-const to = (host: string, port: number, options?: Endpoint.ConnectOptions) =>
-  Endpoint.tcpClient({ host, port, ...options })
+const to = (host: string, port: number, options?: Partial<Endpoint.TcpClient>) =>
+  Endpoint.tcpClient({ ...options, host, port })
 
 describe("connecting", () => {
   it.effect("to nobody is refused", () =>
@@ -60,6 +60,138 @@ describe("connecting", () => {
       assert.strictEqual(NetAddress.formatSocketAddress((yield* accepted).local), "[::1]:80")
       // The first failure is the one that is told.
       assert.strictEqual(yield* reasonOf(reactor.connect(to("localhost", 81))), "Refused")
+    })
+  )
+
+  it.effect("races the addresses of a name, 250 milliseconds apart (RFC 8305)", () =>
+    Effect.gen(function* () {
+      const { network, reactor } = yield* world({
+        hosts: { "two.example": ["10.7.7.7", "fd00::1"], localhost: ["10.0.0.2", "fd00::2"] },
+        blackHoles: ["10.7.7.7"]
+      })
+      const two = yield* MemoryReactor.makeOn(network, "two.example")
+      const listener = yield* two.listen(Endpoint.tcp6({ port: 80 }))
+      const accepted = yield* accepting(listener)
+      for (const [options, millis] of [
+        [{}, 250],
+        [{ attemptDelay: "2 seconds" }, 2_000]
+      ] as const) {
+        const connecting = yield* Effect.forkChild(reactor.connect(to("two.example", 80, options)), fork)
+        yield* network.settled
+        yield* TestClock.adjust(millis - 1)
+        assert.isUndefined(connecting.pollUnsafe())
+        yield* TestClock.adjust(1)
+        const client = yield* Fiber.join(connecting)
+        assert.strictEqual(NetAddress.formatSocketAddress(client.peer), "[fd00::1]:80")
+        assert.strictEqual(NetAddress.formatSocketAddress((yield* accepted).local), "[fd00::1]:80")
+      }
+      // A port where nobody listens: one address stays silent, the other one refuses.
+      const failing = yield* Effect.forkChild(
+        Effect.flip(reactor.connect(to("two.example", 81, { timeout: "1 second" }))),
+        fork
+      )
+      yield* TestClock.adjust("999 millis")
+      assert.isUndefined(failing.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      const error = yield* Fiber.join(failing)
+      assert.strictEqual(error.reason._tag, "TimedOut")
+      assert.strictEqual(
+        error.message,
+        "cannot connect to tcp:two.example:81:timeout=1: no answer in time (10.7.7.7: no answer; fd00::1: nobody listens there)"
+      )
+    })
+  )
+
+  it.effect("tells the first failure, and all of them", () =>
+    Effect.gen(function* () {
+      const { network, reactor } = yield* world({ hosts: { "two.example": ["192.0.2.1", "127.0.0.1"] } })
+      // The name has an address that nobody has any more.
+      const lone = yield* MemoryReactor.makeOn(network, "lone.example")
+      const error = yield* Effect.flip(lone.connect(to("two.example", 80)))
+      assert.deepStrictEqual(
+        error.attempts?.map(({ address, reason }) => [NetAddress.formatInet(address), reason?._tag]),
+        [
+          ["192.0.2.1:80", "Refused"],
+          ["127.0.0.1:80", "Refused"]
+        ]
+      )
+      assert.strictEqual(error.reason, error.attempts?.[0]?.reason)
+      const single = yield* Effect.flip(reactor.connect(to("127.0.0.1", 80)))
+      assert.strictEqual(single.message, "cannot connect to tcp:127.0.0.1:80: nobody listens there")
+      const unix = yield* Effect.flip(reactor.connect(Endpoint.unixClient({ path: "/run/none" })))
+      assert.isUndefined(unix.attempts)
+      assert.deepStrictEqual(yield* network.statistics, nothing)
+    })
+  )
+
+  it.effect("races connections, not handshakes: a handshake that fails is the end", () =>
+    Effect.gen(function* () {
+      const { network, reactor } = yield* world({ hosts: { localhost: ["127.0.0.1", "127.0.0.2"] } })
+      const plain = yield* reactor.listen(Endpoint.tcp({ port: 443, interface: "127.0.0.1" }))
+      const other = yield* reactor.listen(Endpoint.tcp({ port: 443, interface: "127.0.0.2" }))
+      const error = yield* Effect.flip(reactor.connect(Endpoint.tlsClient({ host: "localhost", port: 443 })))
+      assert.strictEqual(error.reason._tag, "HandshakeFailed")
+      assert.deepStrictEqual(
+        error.attempts?.map(({ address, reason }) => [NetAddress.formatHost(address), reason?._tag]),
+        [["127.0.0.1", "HandshakeFailed"]]
+      )
+      yield* plain.stop
+      const next = yield* Effect.flip(reactor.connect(Endpoint.tlsClient({ host: "localhost", port: 443 })))
+      assert.strictEqual(next.reason._tag, "HandshakeFailed")
+      assert.strictEqual(next.attempts?.length, 2)
+      yield* other.stop
+      assert.deepStrictEqual(yield* network.statistics, nothing)
+    })
+  )
+
+  it.effect("given up at any moment of a race, leaves nothing", () =>
+    Effect.gen(function* () {
+      const { network, reactor } = yield* world({
+        hosts: { "two.example": ["10.7.7.7", "10.0.0.1"], localhost: "10.0.0.2" },
+        blackHoles: ["10.7.7.7"]
+      })
+      const two = yield* MemoryReactor.makeOn(network, "two.example")
+      const listener = yield* two.listen(Endpoint.tcp({ port: 80 }))
+      const servers: Array<Closeable> = []
+      yield* Effect.forkScoped(
+        listener.acceptEach((transport) => servers.push(transport)),
+        fork
+      )
+      for (let turns = 0; turns < 16; turns++) {
+        const connecting = yield* Effect.forkChild(
+          Effect.scoped(reactor.connect(to("two.example", 80))),
+          fork
+        )
+        yield* TestClock.adjust(turns < 8 ? 249 : 250)
+        for (let i = 0; i < turns % 8; i++) yield* Effect.yieldNow
+        yield* Fiber.interrupt(connecting)
+      }
+      yield* network.settled
+      assert.isAbove(servers.length, 1)
+      for (const server of servers) yield* server.close
+      yield* listener.stop
+      assert.deepStrictEqual(yield* network.statistics, nothing)
+    })
+  )
+
+  it.effect("comes from the family of bindAddress, and takes no name that can be none", () =>
+    Effect.gen(function* () {
+      const { reactor } = yield* world({ hosts: { localhost: ["fd00::1", "10.0.0.1"] } })
+      yield* reactor.listen(Endpoint.tcp({ port: 80 }))
+      const bindAddress = { address: "10.0.0.1" }
+      const client = yield* reactor.connect(Endpoint.tcpClient({ host: "localhost", port: 80, bindAddress }))
+      assert.strictEqual(NetAddress.formatSocketAddress(client.peer), "10.0.0.1:80")
+      const error = yield* Effect.flip(
+        reactor.connect(Endpoint.tcpClient({ host: "localhost", port: 81, bindAddress }))
+      )
+      assert.deepStrictEqual(
+        error.attempts?.map(({ address }) => NetAddress.formatHost(address)),
+        ["10.0.0.1"]
+      )
+      for (const host of ["", "a..b", "x".repeat(64), "127.1"]) {
+        assert.strictEqual(yield* reasonOf(reactor.connect(to(host, 80))), "InvalidAddress", host)
+        assert.strictEqual(yield* reasonOf(reactor.resolve(host)), "InvalidAddress", host)
+      }
     })
   )
 

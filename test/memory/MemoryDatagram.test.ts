@@ -219,6 +219,99 @@ describe("datagrams", () => {
     })
   )
 
+  it.effect("with reusePort go to one of those who share, and a sender's always to the same", () =>
+    Effect.gen(function* () {
+      const { network, reactor } = yield* world()
+      const shared = Endpoint.udp({ port: 1, reusePort: true })
+      const ports = [yield* reactor.datagram(shared), yield* reactor.datagram(shared)]
+      assert.strictEqual(
+        yield* reasonOf(reactor.datagram(Endpoint.udp({ port: 1, reuseAddress: true }))),
+        "AddressInUse"
+      )
+      for (let i = 0; i < 4; i++) {
+        const sender = yield* reactor.datagram(local)
+        for (const word of ["first", "second"]) yield* sender.send(`${word} of ${i}`, here(1))
+      }
+      yield* network.settled
+      const heard = [yield* readTexts(ports[0]!), yield* readTexts(ports[1]!)].map((texts) =>
+        texts.join(", ")
+      )
+      assert.deepStrictEqual(heard, [
+        "first of 1, second of 1, first of 3, second of 3",
+        "first of 0, second of 0, first of 2, second of 2"
+      ])
+    })
+  )
+
+  it.effect("to a group reach its members on every host, by the interface they leave by", () =>
+    Effect.gen(function* () {
+      const network = yield* MemoryNetwork.make({ hosts: { d: "10.6.6.6" }, blackHoles: ["10.6.6.6"] })
+      const group = "239.255.1.1"
+      const member = (by?: string): Endpoint.Udp =>
+        Endpoint.udp({ port: 5, reuseAddress: true, multicast: { groups: [{ group, interface: by }] } })
+      const on = (host: string) => MemoryReactor.makeOn(network, host)
+      const a = yield* on("a")
+      const sender = yield* a.datagram(Endpoint.udp({}))
+      const onA = yield* a.datagram(member())
+      const loopbackOfA = yield* a.datagram(member("127.0.0.1"))
+      const b = yield* on("b")
+      const onB = yield* b.datagram(member("10.0.0.2"))
+      const loopbackOfB = yield* b.datagram(Endpoint.udp({ ...member("127.0.0.1"), port: 6 }))
+      const onD = yield* (yield* on("d")).datagram(member())
+      const onC = yield* (yield* on("c")).datagram(Endpoint.udp({ port: 5 }))
+      const to = address(group, 5)
+      yield* sender.send("to all", to)
+      yield* network.settled
+      const [first] = yield* onB.receive
+      assert.strictEqual(NetAddress.formatSocketAddress(first!.peer), "10.0.0.1:49152")
+      assert.deepStrictEqual(yield* readTexts(onA), ["to all"])
+
+      yield* sender.multicast.setTtl(0)
+      yield* sender.send("to this host", to)
+      yield* sender.multicast.setTtl(1)
+      yield* sender.multicast.setLoopback(false)
+      yield* sender.send("to other hosts", to)
+      yield* sender.multicast.setLoopback(true)
+      yield* sender.multicast.setInterface("127.0.0.1")
+      yield* sender.send("to the loopback interface", to)
+      yield* sender.send("to that of another host", address(group, 6))
+      yield* network.settled
+      assert.deepStrictEqual(yield* readTexts(onA), ["to this host"])
+      assert.deepStrictEqual(yield* readTexts(onB), ["to other hosts"])
+      assert.deepStrictEqual(yield* readTexts(loopbackOfA), ["to the loopback interface"])
+      // Nobody else heard anything: what comes first is what is sent last.
+      for (const port of [onC, onD, loopbackOfB]) {
+        yield* port.send("last", here(portOf(port.local)))
+        assert.deepStrictEqual(yield* readTexts(port), ["last"])
+      }
+    })
+  )
+
+  it.effect("to a group may be heard by a port that is bound to it; a host's own port is no member", () =>
+    Effect.gen(function* () {
+      const { network, reactor } = yield* world()
+      const [group, other] = ["239.255.1.1", "239.255.1.2"]
+      const groups = [{ group }, { group: other }]
+      const bound = yield* reactor.datagram(
+        Endpoint.udp({ interface: group, port: 5, multicast: { groups } })
+      )
+      const loopback = yield* reactor.datagram(
+        Endpoint.udp({ interface: "127.0.0.1", port: 6, multicast: { groups } })
+      )
+      yield* bound.send("to the other", address(other, 5))
+      yield* bound.send("to the group", address(group, 5))
+      const [message] = yield* bound.receive
+      assert.deepStrictEqual(
+        [text(message!.bytes), NetAddress.formatSocketAddress(message!.peer)],
+        ["to the group", "127.0.0.1:5"]
+      )
+      yield* bound.send("not to an address", address(group, 6))
+      yield* bound.send("to the address", here(6))
+      assert.deepStrictEqual(yield* readTexts(loopback), ["to the address"])
+      yield* network.settled
+    })
+  )
+
   it.effect("closing a port frees it and ends who receives", () =>
     Effect.gen(function* () {
       const { network, reactor } = yield* world()

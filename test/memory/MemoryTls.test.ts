@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
+import * as Identities from "../../src/reactor/Identities.ts"
 import type * as Tls from "../../src/reactor/Tls.ts"
 import { accepting, nothing, pairOn, portOf, read, reasonOf, type Service, world } from "./pair.ts"
 
@@ -12,7 +13,7 @@ const identity = { certificate: "a certificate", privateKey: "its key" }
 /** Both ends of a connection to a TLS listener. */
 const tlsPair = Effect.fnUntraced(function* (
   reactor: Service,
-  server: Omit<Tls.ServerOptions, "identity">,
+  server: Omit<Tls.ServerOptions, "identity"> & { readonly identity?: Tls.ServerOptions["identity"] },
   client: Tls.ClientOptions,
   host = "localhost"
 ) {
@@ -27,7 +28,7 @@ const tlsPair = Effect.fnUntraced(function* (
 /** Both ends after STARTTLS. */
 const upgraded = Effect.fnUntraced(function* (
   reactor: Service,
-  server: Omit<Tls.ServerOptions, "identity">,
+  server: Omit<Tls.ServerOptions, "identity"> & { readonly identity?: Tls.ServerOptions["identity"] },
   client: Tls.ClientOptions
 ) {
   const pair = yield* pairOn(reactor)
@@ -57,7 +58,8 @@ describe("TLS endpoints", () => {
         alpn: "h2",
         serverName: "www.example",
         peerCertificate: undefined,
-        peerVerified: false
+        peerVerified: false,
+        resumed: false
       }
       assert.deepStrictEqual(client.security, expected)
       assert.deepStrictEqual(server.security, expected)
@@ -116,6 +118,120 @@ describe("TLS endpoints", () => {
       assert.strictEqual(yield* reasonOf(toSecure), "HandshakeFailed")
       assert.strictEqual(yield* reasonOf(toPlain), "HandshakeFailed")
       assert.strictEqual(accepted, 0)
+      assert.strictEqual((yield* network.statistics).connections, 0)
+    })
+  )
+})
+
+describe("identities and hooks", () => {
+  type Options = Omit<Tls.ServerOptions, "identity"> & { readonly identity?: Tls.ServerOptions["identity"] }
+  const ways = [
+    [
+      "a TLS endpoint",
+      (reactor: Service, server: Options, client: Tls.ClientOptions) =>
+        Effect.map(tlsPair(reactor, server, client), ({ server }) => server.security)
+    ],
+    [
+      "startTls",
+      (reactor: Service, server: Options, client: Tls.ClientOptions) =>
+        Effect.map(upgraded(reactor, server, client), ({ secureServer }) => secureServer.security)
+    ]
+  ] as const
+
+  for (const [what, secure] of ways) {
+    it.effect(`${what}: several, a source, a choice; selectAlpn decides`, () =>
+      Effect.gen(function* () {
+        const { network, reactor } = yield* world()
+        const source = yield* Identities.make(identity)
+        const asked: Array<unknown> = []
+        const client = { serverName: "WWW.Example", alpn: ["a", "b"] }
+        for (const server of [
+          { identity: [identity, identity] },
+          { identity: source },
+          {
+            selectIdentity: (name: string | undefined) =>
+              Effect.as(
+                Effect.sync(() => asked.push(name)),
+                undefined
+              )
+          },
+          { identity: source, selectIdentity: () => Effect.as(Effect.sleep("1 second"), identity) }
+        ] satisfies ReadonlyArray<Options>) {
+          const selectAlpn = (hello: Tls.ClientHello) => {
+            asked.push(hello)
+            return "b"
+          }
+          const securing = yield* Effect.forkChild(secure(reactor, { ...server, selectAlpn }, client), fork)
+          yield* network.settled
+          yield* TestClock.adjust("1 second")
+          const security = yield* Fiber.join(securing)
+          assert.isTrue(security._tag === "Tls" && security.alpn === "b")
+          assert.isTrue(security._tag === "Tls" && security.serverName === "www.example")
+        }
+        const hello = { serverName: "www.example", alpn: client.alpn }
+        assert.deepStrictEqual(asked, [hello, hello, "www.example", hello, hello])
+      })
+    )
+
+    it.effect(`${what}: a hook that fails, or never answers, fails this handshake alone`, () =>
+      Effect.gen(function* () {
+        const { network, reactor } = yield* world()
+        const bad: ReadonlyArray<Options> = [
+          { selectIdentity: () => Effect.fail("out of order") },
+          { selectIdentity: () => Effect.die("out of order") },
+          {
+            selectIdentity: () => {
+              throw new Error("out of order")
+            }
+          },
+          { identity: { identities: Effect.fail("out of order") } },
+          { identity: { identities: Effect.succeed([]) } },
+          { selectIdentity: () => Effect.never, handshakeTimeout: "1 second" },
+          {
+            selectAlpn: () => {
+              throw new Error("out of order")
+            }
+          },
+          { selectAlpn: () => undefined },
+          { selectAlpn: () => "not offered" }
+        ]
+        for (const server of bad) {
+          const failing = yield* Effect.forkChild(
+            reasonOf(Effect.scoped(secure(reactor, server, { alpn: ["a"] }))),
+            fork
+          )
+          yield* network.settled
+          yield* TestClock.adjust("1 second")
+          assert.include(["HandshakeFailed", "TimedOut"], yield* Fiber.join(failing))
+        }
+        yield* secure(reactor, {}, {})
+      })
+    )
+  }
+
+  it.effect("stopping the listener, or giving up, ends the hook", () =>
+    Effect.gen(function* () {
+      const { network, reactor } = yield* world()
+      for (const how of ["stop", "give up"] as const) {
+        let interrupted = false
+        const selectIdentity = () =>
+          Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => void (interrupted = true))))
+        const listener = yield* reactor.listen(Endpoint.tls({ port: 0, tls: { identity, selectIdentity } }))
+        const port = portOf(listener.address)
+        const attempt = yield* Effect.forkChild(
+          reasonOf(Effect.scoped(reactor.connect(Endpoint.tlsClient({ host: "localhost", port })))),
+          fork
+        )
+        yield* network.settled
+        assert.isFalse(interrupted)
+        if (how === "stop") {
+          yield* listener.stop
+          assert.strictEqual(yield* Fiber.join(attempt), "Refused")
+        } else yield* Fiber.interrupt(attempt)
+        yield* network.settled
+        assert.isTrue(interrupted)
+        yield* listener.stop
+      }
       assert.strictEqual((yield* network.statistics).connections, 0)
     })
   )

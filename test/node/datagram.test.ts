@@ -413,6 +413,36 @@ describe("datagrams: lengths and addresses", () => {
   })
 })
 
+describe("datagrams: groups", () => {
+  const twice: Body = function* () {
+    const port = yield* open({ interface: "::" })
+    const { join, leave } = port.multicast
+    yield* join("ff11::7103", "::%lo")
+    // The same membership to the system: each spelling is one of ours.
+    yield* join("ff11::7103", "::1")
+    yield* leave("ff11::7103", "::%lo")
+    yield* leave("ff11::7103", "::1")
+    assert.strictEqual(yield* refusal(leave("ff11::7103", "::1")), "MulticastJoinFailed")
+  }
+  live("one interface by two names is no failure", twice, hasIpv6 && process.platform === "linux")
+
+  const many: Body = function* () {
+    const port = yield* open({ interface: "0.0.0.0" })
+    const join = (i: number) => port.multicast.join(`239.255.72.${i}`, loopback)
+    // Linux allows 20 of them (igmp_max_memberships), unless it is told otherwise.
+    for (let i = 0; i < 250; i++) {
+      const exit = yield* Effect.exit(join(i))
+      if (Exit.isSuccess(exit)) continue
+      const error = yield* Effect.flip(join(i))
+      assert.deepStrictEqual([error.reason._tag, error.reason.errno], ["MulticastJoinFailed", "ENOBUFS"])
+      assert.include(error.message, `239.255.72.${i} on 127.0.0.1`)
+      yield* port.multicast.leave("239.255.72.0", loopback)
+      return yield* join(i)
+    }
+  }
+  live("more than the system allows are refused, and told", many, process.platform === "linux")
+})
+
 describe("datagrams: opening and closing", () => {
   live("address in use is a ListenError; reuseAddress shares the port", function* () {
     const first = yield* open()

@@ -235,12 +235,11 @@ describe.skipIf(!certificates.available)("STARTTLS", () => {
     )
 
     live(
-      "a session is resumed, whichever server of the pool serves it",
+      "a session is resumed, while another upgrade is under way",
       Effect.gen(function* () {
         const port = yield* serve({ identity: server })
         const file = path.join(path.dirname(yield* socketPath), "session")
         assert.match(yield* sClient(port, ["-tls1_2", "-sess_out", file]), /New, TLSv1/)
-        // Takes the server that the first one used.
         const taken = yield* begun(port)
         assert.match(yield* sClient(port, ["-tls1_2", "-sess_in", file]), /Reused, TLSv1/)
         yield* taken.abort

@@ -347,25 +347,6 @@ describe.skipIf(!certificates.available)("TLS", () => {
     )
 
     live(
-      "an end without close_notify is taken for an end: Node does not tell them apart",
-      Effect.gen(function* () {
-        const heard = yield* Deferred.make<string>()
-        const { port } = yield* serve({}, (transport) =>
-          Effect.flatMap(receiveAllText(transport), (text) => Deferred.succeed(heard, text))
-        )
-        const raw = yield* plainSocket(port)
-        const secure = nodeTls.connect({ socket: raw, ca: authority.certificate, servername: "localhost" })
-        secure.on("error", () => {})
-        yield* Effect.callback<void>((resume) => {
-          secure.write("cut sho", () => resume(Effect.void))
-        })
-        raw.end()
-        assert.strictEqual(yield* Deferred.await(heard), "cut sho")
-        secure.destroy()
-      })
-    )
-
-    live(
       "an abort resets the connection below, either side's",
       Effect.gen(function* () {
         const ended = yield* Deferred.make<string>()

@@ -1,6 +1,8 @@
 /** An echo server over TLS, and clients of it. */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as NodeReactor from "../../src/node/NodeReactor.ts"
 import * as Server from "../../src/protocol/Server.ts"
@@ -53,6 +55,20 @@ export const secured = (transport: Transport) => {
   const { security } = transport
   return security._tag === "Tls" ? security : assert.fail("the connection is plain")
 }
+
+/** Keeps what is logged, down to level Debug: level, message, annotations. */
+export const logged =
+  (lines: Array<string>) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    const logger = Logger.make(({ fiber, logLevel, message }) => {
+      const annotations = fiber.getRef(References.CurrentLogAnnotations)
+      lines.push(`${logLevel} ${String(message)} ${JSON.stringify(annotations)}`)
+    })
+    return effect.pipe(
+      Effect.provideService(Logger.CurrentLoggers, new Set([logger])),
+      Effect.provideService(References.MinimumLogLevel, "Debug")
+    )
+  }
 
 /** Whether it still serves. */
 export const echoes = (port: number, tls?: Tls.ClientOptions) =>

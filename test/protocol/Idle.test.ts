@@ -201,8 +201,8 @@ describe("Idle.over", () => {
         yield* start(pairs[0]!)
         const ofOne = fibers
         yield* Effect.forEach(pairs.slice(1), start)
-        // The conversation and its two racing halves; the sweeper is there already.
-        assert.strictEqual(fibers, ofOne + 49 * 3)
+        // A conversation that is a receive loop has no fiber but its own; the sweeper is there already.
+        assert.strictEqual(fibers, ofOne + 49)
         yield* passes
         yield* network.settled
       }).pipe(Effect.provideService(Metric.FiberRuntimeMetrics, counting))
@@ -226,6 +226,56 @@ describe("Idle.over", () => {
       const third = yield* dial
       yield* passes
       assert.strictEqual(yield* read(third), "<end>")
+    })
+  )
+
+  it.effect("cleaning up that a peer holds up ends with a reset, after another timeout", () =>
+    Effect.gen(function* () {
+      let ended = false
+      const send = (transport: Transport) => Effect.forever(transport.send("x".repeat(1_000)))
+      const { dial, settled } = yield* serve(
+        (transport) =>
+          Effect.ensuring(
+            Idle.over(timeout)(() => Effect.onInterrupt(Effect.never, () => Effect.ignore(send(transport))))(
+              transport
+            ),
+            Effect.sync(() => void (ended = true))
+          ),
+        { network: { capacityBytes: 1_000 }, stream: { sendBytesMax: 1_000 } }
+      )
+      const client = yield* dial
+      yield* passes
+      yield* TestClock.adjust("15 seconds")
+      yield* settled
+      assert.isFalse(ended)
+      yield* TestClock.adjust("1 second")
+      yield* settled
+      assert.isTrue(ended)
+      yield* client.abort
+    })
+  )
+
+  it.effect("costs a piece no fiber: what is sent is as immediate as below", () =>
+    Effect.gen(function* () {
+      const { network, reactor } = yield* world()
+      const { client, server } = yield* pairOn(reactor)
+      let started = 0
+      const counting: Metric.FiberRuntimeMetricsService = {
+        recordFiberStart: () => void started++,
+        recordFiberEnd: () => {}
+      }
+      const echo = (transport: Transport) => transport.receiveEach(transport.send)
+      yield* Effect.forkDetach(Idle.over(timeout)(Idle.over(timeout)(echo))(server), now).pipe(
+        Effect.provideService(Metric.FiberRuntimeMetrics, counting)
+      )
+      const before = started
+      for (let i = 0; i < 100; i++) {
+        yield* client.send("x")
+        yield* network.settled
+        assert.strictEqual(yield* read(client), "x")
+      }
+      assert.strictEqual(started, before)
+      yield* client.abort
     })
   )
 })

@@ -123,7 +123,8 @@ describe("messages", () => {
         `  tcp:8080:interfce=127.0.0.1`,
         `           ^^^^^^^^`,
         `did you mean "interface"?`,
-        `usage: tcp:PORT[:interface=ADDRESS][:backlog=COUNT][:noDelay=yes|no][:keepAlive=yes|no|SECONDS]`,
+        `usage: tcp:PORT[:interface=ADDRESS][:backlog=COUNT][:reusePort=yes|no][:noDelay=yes|no]`,
+        `         [:keepAlive=yes|no|SECONDS][:keepAliveInterval=SECONDS][:keepAliveCount=COUNT]`,
         `         [:receiveBytesMax=BYTES][:sendBytesMax=BYTES][:closeTimeout=SECONDS]`
       )
     )
@@ -137,18 +138,22 @@ describe("messages", () => {
     assert.match(bound!, /^udp:PORT\[:interface=ADDRESS\]/)
     assert.match(connected!, /^udp:HOST:PORT\[:bindPort=PORT\]/)
     assert.match(errorOf(parseUdpSync("udp:x")).message, /\n {3}or: udp:HOST:PORT/)
-    assert.match(errorOf(parseServerSync("ssl:")).usage[0]!, /^ssl:PORT:privateKey=FILE\[:certKey=FILE\]/)
+    assert.match(errorOf(parseServerSync("ssl:")).usage[0]!, /^ssl:PORT\[:privateKey=FILE\]\[:certKey=FILE\]/)
   })
 
   it.each<[string, ...ReadonlyArray<string>]>([
-    ["", "the description is empty", "schemes to listen for connections: tcp, tcp6, tls, ssl, unix"],
+    [
+      "",
+      "the description is empty",
+      "schemes to listen for connections: tcp, tcp6, tls, ssl, unix, fd, systemd, stdio, haproxy, secured"
+    ],
     [
       "tpc:80",
       `unknown scheme "tpc"`,
       "  tpc:80",
       "  ^^^",
       `did you mean "tcp"?`,
-      "schemes to listen for connections: tcp, tcp6, tls, ssl, unix"
+      "schemes to listen for connections: tcp, tcp6, tls, ssl, unix, fd, systemd, stdio, haproxy, secured"
     ],
     [
       "8080",
@@ -156,7 +161,7 @@ describe("messages", () => {
       "  8080",
       "  ^^^^",
       `did you mean "tcp:8080"?`,
-      "schemes to listen for connections: tcp, tcp6, tls, ssl, unix"
+      "schemes to listen for connections: tcp, tcp6, tls, ssl, unix, fd, systemd, stdio, haproxy, secured"
     ],
     [
       "/run/x",
@@ -164,14 +169,14 @@ describe("messages", () => {
       "  /run/x",
       "  ^^^^^^",
       `did you mean "unix:/run/x"?`,
-      "schemes to listen for connections: tcp, tcp6, tls, ssl, unix"
+      "schemes to listen for connections: tcp, tcp6, tls, ssl, unix, fd, systemd, stdio, haproxy, secured"
     ],
     [
       "udp:53",
       `the scheme "udp" cannot be used to listen for connections`,
       "  udp:53",
       "  ^^^",
-      "schemes to listen for connections: tcp, tcp6, tls, ssl, unix"
+      "schemes to listen for connections: tcp, tcp6, tls, ssl, unix, fd, systemd, stdio, haproxy, secured"
     ],
     ["tcp", "port of tcp is missing", "  tcp", "     ^"],
     [

@@ -66,7 +66,58 @@ describe("EndpointFormat.format", () => {
         tls: { identity, serverName: "n", ciphers: "A:B", handshakeTimeout: 1500 }
       })
     ],
-    ["stdio:", Endpoint.custom({ description: "stdio:", listen: Effect.never })]
+    ["onion:x", Endpoint.custom({ description: "onion:x", listen: Effect.never })],
+    ["stdio:", Endpoint.stdio()],
+    ["stdio:closeTimeout=2", Endpoint.stdioClient({ closeTimeout: "2 seconds" })],
+    ["fd:3:backlog=7", Endpoint.fd({ fd: 3, backlog: 7 })],
+    ["fd:4:timeout=1", Endpoint.fdClient({ fd: 4, timeout: "1 second" })],
+    ["systemd:index=0", Endpoint.systemd({ descriptor: { index: 0 } })],
+    [
+      String.raw`systemd:domain=UNIX:name=a\:b`,
+      Endpoint.systemd({ descriptor: { name: "a:b" }, domain: "UNIX" })
+    ],
+    ["unix:name:abstract=yes:lock=no", Endpoint.unix({ path: "\0name", lock: false })],
+    [
+      "tcp:1:reusePort=yes:keepAlive=9:keepAliveInterval=2:keepAliveCount=3",
+      Endpoint.tcp({
+        port: 1,
+        reusePort: true,
+        keepAlive: "9 seconds",
+        keepAliveInterval: "2 seconds",
+        keepAliveCount: 3
+      })
+    ],
+    ["tcp:h:1:attemptDelay=0.1", Endpoint.tcpClient({ host: "h", port: 1, attemptDelay: 100 })],
+    [
+      "udp:5353:reuseAddress=yes:reusePort=no:groups=224.0.0.251:multicastTtl=255:multicastLoopback=no",
+      Endpoint.udp({
+        port: 5353,
+        reuseAddress: true,
+        reusePort: false,
+        multicast: { groups: [{ group: "224.0.0.251" }], ttl: 255, loopback: false }
+      })
+    ],
+    [
+      "haproxy:trusted=10.0.0.0/8,unix:headerTimeout=1:tcp:80",
+      Endpoint.proxied({
+        inner: Endpoint.tcp({ port: 80 }),
+        proxy: { trusted: ["10.0.0.0/8", "unix"], headerTimeout: "1 second" }
+      })
+    ],
+    [
+      "secured:alpn=h2:handshakesMax=5:haproxy:trusted=unix:unix:/x",
+      Endpoint.secured({
+        inner: Endpoint.proxied({ inner: Endpoint.unix({ path: "/x" }), proxy: { trusted: ["unix"] } }),
+        tls: { identity, alpn: ["h2"], handshakesMax: 5 }
+      })
+    ],
+    [
+      "secured:hostname=n:resume=no:unix:/x",
+      Endpoint.securedClient({
+        inner: Endpoint.unixClient({ path: "/x" }),
+        tls: { serverName: "n", resume: false }
+      })
+    ]
   ])("%s", (text, endpoint) => {
     assert.strictEqual(EndpointFormat.format(endpoint), text)
   })
@@ -88,9 +139,13 @@ describe("EndpointFormat.format", () => {
   const path = Schema.String.check(Schema.isPattern(/^\0?[^\0]+$/))
   const address6 = Schema.Literals(["::1", "::", "fe80::1%eth0", "2001:db8::7"])
 
+  const probes = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 127 }))
+
   const stream = {
     noDelay: Schema.optionalKey(Schema.Boolean),
     keepAlive: Schema.optionalKey(Schema.Union([Schema.Boolean, millis])),
+    keepAliveInterval: Schema.optionalKey(millis),
+    keepAliveCount: Schema.optionalKey(probes),
     receiveBytesMax: Schema.optionalKey(size),
     sendBytesMax: Schema.optionalKey(size),
     closeTimeout: Schema.optionalKey(millis)
@@ -99,7 +154,7 @@ describe("EndpointFormat.format", () => {
   /** Durations as the parser gives them. */
   const normal = <E extends Endpoint.Server | Endpoint.Client>(endpoint: E): E => {
     const copy: Record<string, unknown> = { ...endpoint }
-    for (const name of ["keepAlive", "closeTimeout", "timeout"]) {
+    for (const name of ["keepAlive", "keepAliveInterval", "closeTimeout", "timeout", "attemptDelay"]) {
       if (typeof copy[name] === "number") copy[name] = Duration.millis(copy[name])
     }
     return copy as unknown as E
@@ -109,6 +164,7 @@ describe("EndpointFormat.format", () => {
     port,
     interface: Schema.optionalKey(host),
     backlog: Schema.optionalKey(size),
+    reusePort: Schema.optionalKey(Schema.Boolean),
     ...stream
   })
   it.prop("is undone by parseServer: tcp", [tcp], ([args]) => {
@@ -131,6 +187,7 @@ describe("EndpointFormat.format", () => {
   const unix = Schema.Struct({
     path,
     mode: Schema.optionalKey(mode),
+    lock: Schema.optionalKey(Schema.Boolean),
     backlog: Schema.optionalKey(size),
     ...stream
   })
@@ -145,6 +202,7 @@ describe("EndpointFormat.format", () => {
     port: peerPort,
     bindAddress,
     timeout: Schema.optionalKey(millis),
+    attemptDelay: Schema.optionalKey(millis),
     ...stream
   })
   it.prop("is undone by parseClient: tcp", [connect], ([args]) => {
@@ -164,6 +222,7 @@ describe("EndpointFormat.format", () => {
     connect: Schema.optionalKey(Schema.Struct({ host, port: peerPort })),
     broadcast: Schema.optionalKey(Schema.Boolean),
     reuseAddress: Schema.optionalKey(Schema.Boolean),
+    reusePort: Schema.optionalKey(Schema.Boolean),
     datagramBytesMax: Schema.optionalKey(peerPort),
     receiveMax: Schema.optionalKey(size),
     receiveBufferBytes: Schema.optionalKey(size),
@@ -173,6 +232,27 @@ describe("EndpointFormat.format", () => {
     const endpoint = Endpoint.udp(args)
     assert.deepStrictEqual(Result.getOrThrow(parseUdpSync(EndpointFormat.format(endpoint))), endpoint)
   })
+})
+
+describe("EndpointFormat.format, of endpoints around others", () => {
+  it.each([
+    "haproxy:trusted=10.0.0.0/8,unix:headerTimeout=1:headerBytesMax=99:tcp:80:backlog=9",
+    "haproxy:trusted=unix:haproxy:trusted=127.0.0.1:unix:/x:mode=600",
+    "fd:3:backlog=7",
+    "systemd:domain=INET6:name=web",
+    "systemd:index=2",
+    "stdio:",
+    "unix:name:abstract=yes"
+  ])("is undone by parseServer: %s", (text) => {
+    assert.strictEqual(EndpointFormat.format(Result.getOrThrow(parseServerSync(text))), text)
+  })
+
+  it.each(["secured:hostname=n:alpn=h2:resume=no:secured:hostname=m:unix:/x:timeout=3", "fd:3", "stdio:"])(
+    "is undone by parseClient: %s",
+    (text) => {
+      assert.strictEqual(EndpointFormat.format(Result.getOrThrow(parseClientSync(text))), text)
+    }
+  )
 })
 
 describe("EndpointAddress.toClient", () => {

@@ -6,6 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as EndpointDescription from "../../src/reactor/EndpointDescription.ts"
+import type * as Tls from "../../src/reactor/Tls.ts"
 import { errorOf, faultOf } from "./endpointFaults.ts"
 
 const { client, parseClient, parseServer, parseServerSync, server } = EndpointDescription
@@ -66,6 +67,10 @@ it.layer(files)("TLS", (it) => {
     return Redacted.value(identity?.privateKey as Redacted.Redacted<unknown>)
   }
 
+  /** A description names one identity. */
+  const identityOf = ({ identity }: Endpoint.TlsServer["tls"]): Tls.Identity =>
+    "certificate" in identity ? identity : assert.fail("there is more than one identity")
+
   it.effect("loads the key, the certificate and the chain, leaf first", () =>
     Effect.gen(function* () {
       const endpoint = yield* serverAt(
@@ -75,8 +80,8 @@ it.layer(files)("TLS", (it) => {
       assert.strictEqual(endpoint.interface, "::")
       assert.strictEqual(endpoint.ipv6Only, true)
       assert.strictEqual(endpoint.backlog, 9)
-      assert.strictEqual(endpoint.tls.identity.certificate, `${leaf}\n${issuer}\n`)
-      assert.strictEqual(keyOf(endpoint.tls.identity), `${key}\n`)
+      assert.strictEqual(identityOf(endpoint.tls).certificate, `${leaf}\n${issuer}\n`)
+      assert.strictEqual(keyOf(identityOf(endpoint.tls)), `${key}\n`)
       assert.deepStrictEqual(Object.keys(endpoint.tls), ["identity"])
     })
   )
@@ -88,8 +93,8 @@ it.layer(files)("TLS", (it) => {
         reads.length = 0
         for (const scheme of ["tls", "ssl"]) {
           const { tls } = yield* serverAt(`${scheme}:443:privateKey=both.pem`)
-          assert.strictEqual(tls.identity.certificate, `${leaf}\n${issuer}\n`)
-          assert.strictEqual(keyOf(tls.identity), `${key}\n`)
+          assert.strictEqual(identityOf(tls).certificate, `${leaf}\n${issuer}\n`)
+          assert.strictEqual(keyOf(identityOf(tls)), `${key}\n`)
           assert.notInclude(JSON.stringify(tls), "a2V5")
         }
         assert.deepStrictEqual(reads, ["both.pem", "both.pem"])
@@ -123,7 +128,7 @@ it.layer(files)("TLS", (it) => {
     Effect.gen(function* () {
       const quoted = EndpointDescription.quoteArgument("C:\\a=b.pem")
       const { tls } = yield* serverAt(`tls:443:privateKey=${quoted}`)
-      assert.strictEqual(keyOf(tls.identity), `${key}\n`)
+      assert.strictEqual(keyOf(identityOf(tls)), `${key}\n`)
     })
   )
 

@@ -1,4 +1,4 @@
-/** The tables of errors in `src/reactor/README.md`, and the mapping as `Errno.ts` has it. */
+/** The tables of errors in `src/reactor/README.md`, and the codes that `Errno.ts` speaks of. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 
@@ -54,27 +54,9 @@ export const twistedRows = tableUnder("Twisted", "Spindle").map(([twisted, place
   names: unquoted(place!)
 }))
 
-/** `operation code` to reason, as the `case`s of `Errno.ts` say it. */
-export const casesOfErrno: ReadonlyMap<string, string> = (() => {
-  const cases = new Map<string, string>()
-  const source = read("src/reactor/Errno.ts")
-  for (const [, operation, body] of source.matchAll(
-    /export const (\w+)Reason = [^\n]*\n {2}switch \(codeOf\(error\)\) \{\n([\s\S]*?)\n {2}\}\n/g
-  )) {
-    let codes: Array<string> = []
-    for (const line of body!.split("\n")) {
-      const code = /case "(\w+)":/.exec(line)
-      if (code !== null) codes.push(code[1]!)
-      const reason = /return new Reason\.(\w+)/.exec(line)
-      if (reason === null) continue
-      for (const each of codes) cases.set(`${operation} ${each}`, reason[1]!)
-      codes = []
-    }
-  }
-  const certificates = /const certificateCodes = new Set\(\[([\s\S]*?)\]\)/.exec(source)
-  for (const [, code] of certificates![1]!.matchAll(/"(\w+)"/g))
-    cases.set(`tls ${code}`, "CertificateRejected")
-  return cases
-})()
+/** Every word of `Errno.ts` that may be a code. */
+export const codesInErrno: ReadonlyArray<string> = [
+  ...new Set(Array.from(read("src/reactor/Errno.ts").matchAll(/\b[A-Z][A-Z_]{4,}\b/g), ([word]) => word))
+]
 
 export const textOf = read

@@ -17,6 +17,7 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
   reactor: ["result"],
   framing: ["result", "reactor"],
   protocol: ["result", "reactor", "framing"],
+  interop: ["result", "reactor"],
   node: ["result", "reactor"],
   memory: ["result", "reactor"],
   sim: ["result", "reactor"],
@@ -255,11 +256,22 @@ export const nothingAmbient: Rule = (tree) =>
 /** Where effects are run outside `node/`: in callbacks that a reactor calls inside an event, each with its own context. */
 export const runsEffects: ReadonlyMap<string, string> = new Map([
   ["reactor/ReceiveLoop.ts", "the consumer's effect runs inside the event that brought the bytes"],
+  ["reactor/PreparedListener.ts", "a connection's preparation starts inside the event that accepted it"],
+  [
+    "protocol/ClientPoolMachine.ts",
+    "connections are made and closed in the pool's context, not in that of whoever asked"
+  ],
   ["protocol/Server.ts", "a connection's fiber starts inside the event that accepted it"],
   [
     "memory/MemoryLoop.ts",
     "an event of the network in memory is posted from such a callback, and may be delayed"
   ],
+  [
+    "interop/CarriedTransport.ts",
+    "what a transport is asked for within a turn is an effect of the stream below it"
+  ],
+  ["interop/SocketListener.ts", "a listener is told to drop a connection from outside any fiber"],
+  ["interop/TransportSocket.ts", "whoever waits for input must be told when the scope of a reader ends"],
   ["testing/suite/ReactorCase.ts", "the suite accepts connections as a server does"]
 ])
 

@@ -21,10 +21,18 @@ export interface LeafOptions {
   readonly usage?: "server" | "client" | undefined
   /** How long it lasts; less than 0: it is over already. Default 2. */
   readonly days?: number | undefined
+  /** In how many days it begins. Default 0. */
+  readonly inDays?: number | undefined
+  /** Default: the first of the names. */
+  readonly commonName?: string | undefined
+  /** Names exactly as they are, whatever they are. */
+  readonly rawNames?: ReadonlyArray<string> | undefined
 }
 
 export interface Authority extends Identity {
   readonly issue: (options: LeafOptions) => Identity
+  /** An authority that this one vouches for. */
+  readonly intermediate: (name: string) => Authority
 }
 
 /** No argument has a space in it. */
@@ -68,9 +76,26 @@ const makeAuthority = (name: string): Authority =>
       directory,
       `req -x509 -config ca.cnf -extensions ext -days 2 ${newKey} -keyout ca.key -out ca.pem`
     )
-    const identity = { certificate: read(directory, "ca.pem"), privateKey: read(directory, "ca.key") }
-    return { ...identity, issue: (options) => issue(identity, options) }
+    return authorityOf({ certificate: read(directory, "ca.pem"), privateKey: read(directory, "ca.key") })
   })
+
+const authorityOf = (identity: Identity): Authority => ({
+  ...identity,
+  issue: (options) => issue(identity, options, leafExtensions(options)),
+  intermediate: (name) => authorityOf(issue(identity, { names: [name] }, authorityExtensions))
+})
+
+/** What somebody makes with a key that is not for that. */
+export const signedBy = (signer: Identity, options: LeafOptions): Identity =>
+  issue(signer, options, leafExtensions(options))
+
+/** A certificate for the same key, which begins a day later. */
+export const renewed = (authority: Identity, old: Identity, name: string): string =>
+  issue(authority, { names: [name], inDays: 1 }, leafExtensions({ names: [name] }), old.privateKey)
+    .certificate
+
+/** Another authority of that name each time. */
+export const freshAuthority = (name: string): Authority => makeAuthority(name)
 
 /** A server's certificate that nobody vouches for but itself. */
 export const selfSigned = (name: string): Identity =>
@@ -88,32 +113,90 @@ export const selfSigned = (name: string): Identity =>
 
 const usages = { server: "serverAuth", client: "clientAuth", any: "serverAuth,clientAuth" } as const
 
-const issue = (authority: Identity, options: LeafOptions): Identity =>
+const authorityExtensions = [
+  "basicConstraints = critical,CA:TRUE",
+  "keyUsage = critical,keyCertSign,cRLSign",
+  "subjectKeyIdentifier = hash",
+  "authorityKeyIdentifier = keyid"
+]
+
+const leafExtensions = (options: LeafOptions): ReadonlyArray<string> => {
+  const names = options.names.map((name) => (/^[0-9.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`))
+  return [
+    "basicConstraints = critical,CA:FALSE",
+    "keyUsage = critical,digitalSignature",
+    `extendedKeyUsage = ${usages[options.usage ?? "any"]}`,
+    "authorityKeyIdentifier = keyid",
+    options.rawNames !== undefined
+      ? `subjectAltName = DER:${rawNames(options.rawNames)}`
+      : names.length === 0
+        ? ""
+        : `subjectAltName = ${names.join(",")}`
+  ]
+}
+
+/** GeneralNames (RFC 5280 §4.2.1.6) of dNSNames, in hexadecimal; together less than 128 bytes. */
+const rawNames = (names: ReadonlyArray<string>): string => {
+  const all = names.map((name) => {
+    const bytes = Buffer.from(name)
+    return Buffer.concat([Buffer.of(0x82, bytes.length), bytes])
+  })
+  const body = Buffer.concat(all)
+  return Buffer.concat([Buffer.of(0x30, body.length), body]).toString("hex")
+}
+
+const day = 86_400_000
+
+/** As `openssl ca` takes them. */
+const time = (days: number): string =>
+  new Date(Date.now() + days * day).toISOString().replace(/[-:T]|\.\d+/g, "")
+
+const issue = (
+  authority: Identity,
+  options: LeafOptions,
+  extensions: ReadonlyArray<string>,
+  key?: string | undefined
+): Identity =>
   inTemporaryDirectory((directory) => {
-    const names = options.names.map((name) => (/^[0-9.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`))
-    fs.writeFileSync(path.join(directory, "ca.pem"), authority.certificate)
+    const { commonName = options.names[0] ?? "nobody", days = 2, inDays = 0 } = options
+    const write = (name: string, text: string) => fs.writeFileSync(path.join(directory, name), text)
     fs.writeFileSync(path.join(directory, "ca.key"), authority.privateKey, { mode: 0o600 })
-    fs.writeFileSync(path.join(directory, "leaf.cnf"), `${configuration}${options.names[0] ?? "nobody"}\n`)
-    fs.writeFileSync(
-      path.join(directory, "leaf.ext"),
-      [
-        "basicConstraints = critical,CA:FALSE",
-        "keyUsage = critical,digitalSignature",
-        `extendedKeyUsage = ${usages[options.usage ?? "any"]}`,
-        "authorityKeyIdentifier = keyid",
-        names.length === 0 ? "" : `subjectAltName = ${names.join(",")}`
-      ].join("\n")
-    )
-    openssl(directory, `req -new -config leaf.cnf ${newKey} -keyout leaf.key -out leaf.csr`)
-    openssl(
-      directory,
-      `x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days ${options.days ?? 2} -extfile leaf.ext -out leaf.pem`
-    )
+    write("ca.pem", authority.certificate)
+    write("leaf.cnf", `${configuration}${commonName}\n`)
+    write("leaf.ext", extensions.join("\n"))
+    if (key !== undefined) fs.writeFileSync(path.join(directory, "leaf.key"), key, { mode: 0o600 })
+    const useKey = key === undefined ? `${newKey} -keyout leaf.key` : "-key leaf.key"
+    openssl(directory, `req -new -config leaf.cnf ${useKey} -out leaf.csr`)
+    if (inDays === 0) {
+      openssl(
+        directory,
+        `x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days ${days} -extfile leaf.ext -out leaf.pem`
+      )
+    } else {
+      write("index.txt", "")
+      write(
+        "ca.cnf",
+        "[ca]\ndefault_ca = d\n[d]\nnew_certs_dir = .\ndatabase = index.txt\nrand_serial = yes\ndefault_md = sha256\npolicy = p\n[p]\ncommonName = supplied\n"
+      )
+      openssl(
+        directory,
+        `ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca.key -in leaf.csr -extfile leaf.ext -startdate ${time(inDays)} -enddate ${time(inDays + days)} -out leaf.pem`
+      )
+    }
     return { certificate: read(directory, "leaf.pem"), privateKey: read(directory, "leaf.key") }
   })
 
 /** An identity that is none, where `openssl` is missing and nothing will use it. */
-export const nobody: Authority = { certificate: "", privateKey: "", issue: () => nobody }
+export const nobody: Authority = {
+  certificate: "",
+  privateKey: "",
+  issue: () => nobody,
+  intermediate: () => nobody
+}
+
+/** The first certificate of a PEM text, in base 64 without line ends. */
+export const derOf = (pem: string): string =>
+  pem.replace(/-----END[^]*/, "").replace(/-----[^-]+-----|\s/g, "")
 
 const authorities = new Map<string, Authority>()
 

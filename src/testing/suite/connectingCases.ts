@@ -3,6 +3,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
+import { visible } from "../../reactor/EndpointExcerpt.ts"
 import { Reactor } from "../../reactor/Reactor.ts"
 import { ConnectError, ResolveError } from "../../reactor/ReactorError.ts"
 import { receiveAll, takeText, text } from "./bytes.ts"
@@ -23,7 +24,7 @@ const connectFails = <R>(
       `${what}: expected ${tags.join(" or ")}, got ${error.reason._tag} (${error.message})`
     )
     that(
-      error.message.includes(error.endpoint) && error.endpoint !== "",
+      error.message.includes(visible(error.endpoint)) && error.endpoint !== "",
       `${what}: the message names no endpoint`
     )
     return error

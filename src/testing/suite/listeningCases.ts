@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import * as Endpoint from "../../reactor/Endpoint.ts"
+import { visible } from "../../reactor/EndpointExcerpt.ts"
 import { Reactor } from "../../reactor/Reactor.ts"
 import { ConnectError } from "../../reactor/ReactorError.ts"
 import { scopedParallel } from "./Case.ts"
@@ -98,7 +99,7 @@ export const listeningCases = [
       const error = yield* listenFails(again, "AddressInUse", "listening twice")
       equal(error.reason.fault, "Local", "whose fault it is")
       that(
-        error.endpoint.length > 0 && error.message.includes(error.endpoint),
+        error.endpoint.length > 0 && error.message.includes(visible(error.endpoint)),
         "the message names no endpoint"
       )
       const caught = yield* again.pipe(

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import type { Transport } from "../reactor/Transport.ts"
+import type { Transport } from "./Transport.ts"
 
 /** A transport seen through a wrapper: everything as it is, but what a subclass overrides. */
 export abstract class TransportView implements Transport {
@@ -7,6 +7,11 @@ export abstract class TransportView implements Transport {
 
   constructor(inner: Transport) {
     this.inner = inner
+  }
+
+  /** What a view looks at; `undefined` for a transport that is no view. */
+  static innerOf(transport: Transport): Transport | undefined {
+    return transport instanceof TransportView ? transport.inner : undefined
   }
 
   /** The same view of the transport that a change to TLS gives. */
@@ -41,6 +46,9 @@ export abstract class TransportView implements Transport {
   }
   get closed(): Transport["closed"] {
     return this.inner.closed
+  }
+  get gone(): Transport["gone"] {
+    return this.inner.gone
   }
   get startTls(): Transport["startTls"] {
     return (options) => Effect.map(this.inner.startTls(options), (secured) => this.again(secured))

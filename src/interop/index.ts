@@ -1,0 +1,3 @@
+export * as EndpointSocketServer from "./EndpointSocketServer.ts"
+export * as TransportSocket from "./TransportSocket.ts"
+export * as TransportStream from "./TransportStream.ts"
