@@ -1,94 +1,10 @@
 /** What is measured: the cases, their servers, and the goals. A new case is one more entry of `cases`. */
-import { existsSync } from "node:fs"
-import { fileURLToPath } from "node:url"
-import { succeeds } from "./machine.ts"
-import { ceiling } from "./native.ts"
+import type { Case, Goal, RateCase, Server } from "./Case.ts"
+import { pin } from "./machine.ts"
+import { each, inC, onNode, onTwisted, ours, pull, raw } from "./programs.ts"
 import { readingsFile } from "./readings.ts"
-
-/** One row of a table. */
-export interface Server {
-  readonly name: string
-  readonly command: ReadonlyArray<string>
-  readonly env?: Readonly<Record<string, string>> | undefined
-  /** Why it cannot be started here: its row says so, and nothing is run. */
-  readonly absent?: string | undefined
-  /** A peer that may be missing from a machine: goals against it are then skipped, not missed. */
-  readonly optional?: boolean | undefined
-}
-
-/** `row`'s figure divided by `over`'s: at least, more than, or at most `bound`. */
-export interface Goal {
-  readonly row: string
-  readonly over: string
-  readonly relation: ">=" | ">" | "<="
-  readonly bound: number
-}
-
-interface Common {
-  readonly name: string
-  readonly title: string
-  readonly servers: ReadonlyArray<Server>
-  /** The row that ratios refer to. */
-  readonly reference: string
-  readonly goals: ReadonlyArray<Goal>
-}
-
-/** Messages, bytes or connections a second, under load. `load` is a mode of the generator and its options. */
-export interface RateCase extends Common {
-  readonly kind: "rate"
-  readonly unit: "msgs/s" | "MB/s" | "lines/s" | "conn/s"
-  readonly mode: "echo" | "lines" | "request-reply-lines" | "churn"
-  readonly load: ReadonlyArray<string>
-  /** What the server's processor time is divided by. */
-  readonly per: "message" | "block" | "line" | "connection"
-}
-
-/** Memory of the server for each open connection that does nothing. */
-export interface IdleCase extends Common {
-  readonly kind: "idle"
-}
-
-export type Case = RateCase | IdleCase
-
-const file = (name: string): string => fileURLToPath(new URL(`servers/${name}`, import.meta.url))
-
-const onNode = (name: string, source: string, env?: Readonly<Record<string, string>>): Server => ({
-  name,
-  command: [process.execPath, "--conditions=source", "--expose-gc", file(source)],
-  env,
-  absent: existsSync(file(source)) ? undefined : `there is no bench/servers/${source}`
-})
-
-// Debian's Twisted belongs to /usr/bin/python3; a python3 earlier on PATH may not have it.
-const python = ["/usr/bin/python3", "python3"].find((candidate) =>
-  succeeds(candidate, ["-c", "import twisted"])
-)
-
-const onTwisted = (source: string): Server => ({
-  name: "Twisted",
-  command: [python ?? "python3", file(source)],
-  env: { PYTHONDONTWRITEBYTECODE: "1" },
-  absent: python === undefined ? "python3-twisted is not installed" : undefined,
-  optional: true
-})
-
-const compiled = ceiling()
-const inC: Server = {
-  name: "C, epoll (ceiling)",
-  command: "file" in compiled ? [compiled.file] : [],
-  absent: "problem" in compiled ? compiled.problem : undefined,
-  optional: true
-}
-
-const raw = "node:net"
-const naive = "node:net, a write per line"
-const each = "spindle receiveEach"
-const pull = "spindle receive"
-
-const ours = (source: string): ReadonlyArray<Server> => [
-  onNode(each, source, { MODE: "receiveEach" }),
-  onNode(pull, source, { MODE: "receive" })
-]
+import { tlsCases } from "./tlsCases.ts"
+import { udp } from "./udpCase.ts"
 
 const peers: ReadonlyArray<Server> = [
   onNode(raw, "node-net.ts"),
@@ -104,6 +20,19 @@ const echoGoals: ReadonlyArray<Goal> = [
 ]
 
 const connections = ["--connections", "50"]
+
+const naive = "node:net, a write per line"
+const naiveFrames = "node:net, a write per frame"
+const rawPipe = "node:net, pipe"
+const forward = "spindle Forward"
+
+/** In front of the echo server in C, which runs on the generator's core. */
+const behind = { BACKEND: [...pin("load"), ...inC.command].join(" ") }
+const forwards: ReadonlyArray<Server> = [
+  onNode(rawPipe, "node-net-pipe.ts", behind),
+  onTwisted("twisted-forward.py", behind),
+  onNode(forward, "spindle-forward.ts", behind)
+].map((server) => ({ ...server, absent: inC.absent ?? server.absent }))
 
 export const cases: ReadonlyArray<Case> = [
   {
@@ -165,6 +94,50 @@ export const cases: ReadonlyArray<Case> = [
   },
   {
     kind: "rate",
+    name: "frames",
+    title: "frames of 48 bytes behind a length of 4, 50 connections, 16 in flight",
+    unit: "frames/s",
+    per: "frame",
+    mode: "frames",
+    load: [...connections, "--in-flight", "16"],
+    servers: [
+      inC,
+      onNode(naiveFrames, "node-net-frames.ts"),
+      onTwisted("twisted-frames.py"),
+      ...ours("spindle-frames.ts")
+    ],
+    reference: naiveFrames,
+    goals: [
+      { row: each, over: naiveFrames, relation: ">=", bound: 5 },
+      { row: each, over: "Twisted", relation: ">=", bound: 1.6 }
+    ]
+  },
+  {
+    kind: "rate",
+    name: "forward",
+    title: "port forward to an echo server, 64 bytes, 50 connections, 16 in flight",
+    unit: "msgs/s",
+    per: "message",
+    mode: "echo",
+    load: [...connections, "--size", "64", "--in-flight", "16"],
+    servers: forwards,
+    reference: rawPipe,
+    goals: [{ row: forward, over: rawPipe, relation: ">=", bound: 0.9 }]
+  },
+  {
+    kind: "rate",
+    name: "forward-blocks",
+    title: "port forward to an echo server, blocks of 64 KiB, 8 connections, 1 in flight",
+    unit: "MB/s",
+    per: "block",
+    mode: "echo",
+    load: ["--connections", "8", "--size", "65536", "--in-flight", "1"],
+    servers: forwards,
+    reference: rawPipe,
+    goals: [{ row: forward, over: rawPipe, relation: ">=", bound: 0.9 }]
+  },
+  {
+    kind: "rate",
     name: "churn",
     title: "connect, one byte echoed, close; 64 at a time",
     unit: "conn/s",
@@ -178,6 +151,8 @@ export const cases: ReadonlyArray<Case> = [
       { row: each, over: "Twisted", relation: ">", bound: 1 }
     ]
   },
+  udp,
+  ...tlsCases,
   ...[1, 50].map((connections): RateCase => ({
     kind: "rate",
     name: `gateway-${connections}`,

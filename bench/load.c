@@ -4,6 +4,10 @@
 //   load lines PORT [--connections N] [--in-flight N] [--seconds S]              lines of 52 bytes, CR LF included
 //   load request-reply-lines PORT --line-file F [--connections N] [--in-flight N] [--seconds S]
 //   load churn PORT [--slots N] [--seconds S]
+//   load udp PORT [--size N] [--connections N] [--in-flight N] [--seconds S]      datagrams; see load-udp.c
+//   load frames PORT [...]           as lines, each frame with its length of 4 bytes in front: 52 bytes
+//   load tls-echo PORT [...]         as echo, through TLS; see load-tls.c
+//   load tls-handshakes PORT [--slots N] [--resume 0|1] [--seconds S]
 //   load idle PORT [--connections N]                                  then commands on stdin: "echo", "close"
 //
 // What is sent is pseudo-random and position-dependent, and what comes back is compared with it.
@@ -78,7 +82,7 @@ static double quantile_micros(double q) {
 // ---- The measured window: from `window_open` to the deadline; what still comes in afterwards counts only as `all`.
 
 static int64_t window_start, window_end, user_at_start, system_at_start;
-static int64_t messages, messages_all, bytes, ok_lines, other_lines;
+static int64_t messages, messages_all, bytes, ok_lines, other_lines, lost_datagrams;
 static int running;
 
 static void window_open(void) {
@@ -104,10 +108,10 @@ static void report(void) {
   int64_t user, system;
   cpu_micros(&user, &system);
   printf("{\"generator\":\"c\",\"messages\":%lld,\"messagesAll\":%lld,\"bytes\":%lld,\"seconds\":%.6f,"
-         "\"userMicros\":%lld,\"systemMicros\":%lld,\"processMicros\":%lld,\"p50Micros\":%.1f,\"p99Micros\":%.1f,\"ok\":%lld,\"other\":%lld}\n",
+         "\"userMicros\":%lld,\"systemMicros\":%lld,\"processMicros\":%lld,\"p50Micros\":%.1f,\"p99Micros\":%.1f,\"ok\":%lld,\"other\":%lld,\"lost\":%lld}\n",
          (long long)messages, (long long)messages_all, (long long)bytes, seconds, (long long)user_used,
          (long long)system_used, (long long)(user + system), quantile_micros(0.5), quantile_micros(0.99), (long long)ok_lines,
-         (long long)other_lines);
+         (long long)other_lines, (long long)lost_datagrams);
   fflush(stdout);
 }
 
@@ -170,6 +174,12 @@ static void pattern_random(int text) {
   for (size_t i = 0; i <= units; i++) unit_at[i] = i * size_bytes;
   for (size_t i = 1; text && i <= units; i++) memcpy(pattern + i * size_bytes - 2, "\r\n", 2);
   pattern_double();
+}
+
+static void pattern_frames(void) {
+  pattern_random(0);
+  uint32_t length = htonl((uint32_t)size_bytes - 4);
+  for (size_t i = 0; i < 2 * units; i++) memcpy(pattern + i * size_bytes, &length, 4);
 }
 
 static void pattern_from_file(const char *path) {
@@ -388,6 +398,11 @@ static void run_churn(void) {
   report();
 }
 
+#include "load-udp.c"
+#ifdef WITH_TLS
+#include "load-tls.c"
+#endif
+
 // ---- Mode `idle`: opens connections, then obeys stdin.
 
 static void echo_byte(int fd, const char *what) {
@@ -431,8 +446,8 @@ static void run_idle(void) {
 
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
-  int lines = strcmp(mode, "lines") == 0;
-  if (lines) size_bytes = LINE_BYTES;
+  int lines = strcmp(mode, "lines") == 0, frames = strcmp(mode, "frames") == 0;
+  if (lines || frames) size_bytes = LINE_BYTES;
   port = (uint16_t)(argc > 2 ? atoi(argv[2]) : 0);
   for (int i = 3; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -442,6 +457,9 @@ int main(int argc, char **argv) {
     else if (strcmp(argv[i], "--slots") == 0) slots = atoi(value);
     else if (strcmp(argv[i], "--seconds") == 0) run_seconds = atof(value);
     else if (strcmp(argv[i], "--line-file") == 0) line_file = value;
+#ifdef WITH_TLS
+    else if (strcmp(argv[i], "--resume") == 0) resume = atoi(value);
+#endif
     else fail("unknown option: %s", argv[i]);
     i++;
   }
@@ -450,7 +468,13 @@ int main(int argc, char **argv) {
   if (lines || strcmp(mode, "echo") == 0) pattern_random(lines), run_messages();
   else if (strcmp(mode, "request-reply-lines") == 0 && line_file) replies = 1, pattern_from_file(line_file), run_messages();
   else if (strcmp(mode, "churn") == 0) run_churn();
+  else if (strcmp(mode, "udp") == 0) run_udp();
+  else if (frames) pattern_frames(), run_messages();
+#ifdef WITH_TLS
+  else if (strcmp(mode, "tls-echo") == 0) pattern_random(0), run_tls_echo();
+  else if (strcmp(mode, "tls-handshakes") == 0) run_handshakes();
+#endif
   else if (strcmp(mode, "idle") == 0) run_idle();
-  else fail("usage: load echo|lines|request-reply-lines|churn|idle PORT [options]");
+  else fail("usage: load echo|lines|frames|request-reply-lines|churn|udp|tls-echo|tls-handshakes|idle PORT [options]");
   return 0;
 }

@@ -2,6 +2,7 @@
  * The load generator of machines without a C compiler (or without epoll): the options and the JSON of load.c, but
  * slower than some servers it drives.
  */
+import { createSocket } from "node:dgram"
 import { readFileSync } from "node:fs"
 import { connect } from "node:net"
 import type { Socket } from "node:net"
@@ -58,6 +59,7 @@ const window = {
   bytes: 0,
   ok: 0,
   other: 0,
+  lost: 0,
   startedAt: 0,
   latencies: [] as Array<number>
 }
@@ -95,7 +97,8 @@ const finish = (): void => {
     messagesAll: window.all,
     processMicros: user + system,
     ok: window.ok,
-    other: window.other
+    other: window.other,
+    lost: window.lost
   })
   process.exit(0)
 }
@@ -202,6 +205,83 @@ const runChurn = (): void => {
   for (let index = 0; index < open; index++) slot()
 }
 
+/** As load-udp.c: each place of a window is a ping-pong of its own; what is not answered in time counts as lost. */
+const LOST_MILLIS = 1_000
+const LOST_SHARE = 100
+
+const runUdp = (): void => {
+  const size = Number(values.size)
+  if (size <= 4) fail("a datagram has more than 4 bytes here")
+  let underWay = 0
+  let answered = (): void => {}
+  const ping = (send: (bytes: Buffer) => void, place: number) => {
+    const state = { number: place, sentAt: 0 }
+    const bytesOf = (number: number): Buffer => {
+      const bytes = Buffer.from(Array.from({ length: size }, (_, at) => (number * 7 + at * at) % 251))
+      bytes.writeUInt32LE(number)
+      return bytes
+    }
+    const start = () => {
+      underWay++
+      state.sentAt = performance.now()
+      send(bytesOf(state.number))
+    }
+    const next = () => {
+      underWay--
+      state.sentAt = 0
+      state.number += inFlight
+      if (window.open) start()
+      answered()
+    }
+    const got = (bytes: Buffer, number: number) => {
+      if (bytesOf(number).compare(bytes) !== 0) fail("wrong echo")
+      if (number > state.number || (number === state.number && state.sentAt === 0))
+        fail("more came back than was sent")
+      // Counted as lost: too late.
+      if (number < state.number) return
+      const now = performance.now()
+      window.all++
+      if (window.open) {
+        window.latencies.push(now - state.sentAt)
+        window.bytes += bytes.length
+        if (expired(now)) closeWindow(now)
+      }
+      next()
+    }
+    const look = () => {
+      const now = performance.now()
+      if (window.open && expired(now)) closeWindow(now)
+      if (state.sentAt === 0 || now - state.sentAt < LOST_MILLIS) return
+      window.lost++
+      if (window.lost > 10 && window.lost * LOST_SHARE > window.all) fail(`${window.lost} datagrams lost`)
+      next()
+    }
+    return { start, got, look }
+  }
+  const pings = Array.from({ length: connections }, () => {
+    const socket = createSocket("udp4")
+    const places = Array.from({ length: inFlight }, (_, place) => ping((bytes) => socket.send(bytes), place))
+    socket
+      .on("error", (error) => fail(error.message))
+      .on("message", (bytes) => {
+        const number = bytes.length === size ? bytes.readUInt32LE() : fail("wrong echo")
+        places[number % inFlight]?.got(bytes, number)
+      })
+    socket.connect(Number(port), "127.0.0.1", () => {
+      for (const place of places) place.start()
+    })
+    return places
+  }).flat()
+  answered = () => {
+    if (underWay === 0 && !window.open) finish()
+  }
+  openWindow()
+  setInterval(() => {
+    for (const { look } of pings) look()
+    answered()
+  }, LOST_MILLIS / 5)
+}
+
 const runIdle = async (): Promise<void> => {
   const startedAt = performance.now()
   const sockets: Array<Socket> = []
@@ -226,4 +306,5 @@ const runIdle = async (): Promise<void> => {
 
 if (mode === "idle") await runIdle()
 else if (mode === "churn") runChurn()
+else if (mode === "udp") runUdp()
 else await runMessages()

@@ -1,7 +1,7 @@
 /** Runs a case: all its servers, rounds in turn. A server that is missing or fails becomes a row that says so. */
 import { readdirSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
-import type { Case, IdleCase, RateCase, Server } from "./cases.ts"
+import type { Case, IdleCase, RateCase, Server } from "./Case.ts"
 import { busyMicros, descriptorsMax, residentBytes } from "./machine.ts"
 import { figure, runLoad, serverCpuMicros, startLoad, startServer } from "./processes.ts"
 import type { RunningServer } from "./processes.ts"
@@ -172,7 +172,8 @@ const measureRate = async (
       p50Micros: result.p50Micros,
       p99Micros: result.p99Micros,
       ...(Number.isNaN(othersMicros) ? {} : { othersCores: othersMicros / wallMicros }),
-      ...(test.mode === "request-reply-lines" ? { ok: result.ok, other: result.other } : {})
+      ...(test.mode === "request-reply-lines" ? { ok: result.ok, other: result.other } : {}),
+      ...(test.mode === "udp" ? { lost: result.lost } : {})
     }
   }
 

@@ -1,6 +1,6 @@
 /** The programs in C: compiled on demand, again when their source is newer. */
 import { spawnSync } from "node:child_process"
-import { mkdirSync, renameSync, statSync } from "node:fs"
+import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs"
 import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -10,14 +10,22 @@ const modifiedAt = (file: string): number => statSync(file, { throwIfNoEntry: fa
 
 type Compiled = { readonly file: string } | { readonly problem: string }
 
-const compile = (source: string): Compiled => {
+interface Build {
+  /** What the source includes. */
+  readonly parts?: ReadonlyArray<string>
+  /** What is made, if it has another name than the source. */
+  readonly name?: string
+  readonly flags?: ReadonlyArray<string>
+}
+
+const compile = (source: string, { flags = [], name, parts = [] }: Build = {}): Compiled => {
   const cache = path("../node_modules/.cache/bench")
-  const file = `${cache}/${basename(source, ".c")}`
-  if (modifiedAt(file) > modifiedAt(source)) return { file }
+  const file = `${cache}/${name ?? basename(source, ".c")}`
+  if (modifiedAt(file) > Math.max(...[source, ...parts].map(modifiedAt))) return { file }
   mkdirSync(cache, { recursive: true })
   // Renamed when it is complete: another run may be executing the old one.
   const fresh = `${file}.${process.pid}`
-  const compiler = spawnSync("cc", ["-O2", "-o", fresh, source], { encoding: "utf8" })
+  const compiler = spawnSync("cc", ["-O2", "-o", fresh, source, ...flags], { encoding: "utf8" })
   if (compiler.status === 0) {
     renameSync(fresh, file)
     return { file }
@@ -26,12 +34,30 @@ const compile = (source: string): Compiled => {
   return { problem: reason ?? "cc failed" }
 }
 
-/** The load generator and what to say where it is not the one in C. */
-export const generator = (): { readonly command: ReadonlyArray<string>; readonly problem?: string } => {
-  const compiled = compile(path("load.c"))
-  if ("file" in compiled) return { command: [compiled.file] }
-  return { command: [process.execPath, path("load.ts")], problem: compiled.problem }
+interface Generator {
+  readonly command: ReadonlyArray<string>
+  readonly tls: boolean
+  /** What to say where it is not the one in C. */
+  readonly problem?: string
+}
+
+const openssl = ["-DWITH_TLS", "-lssl", "-lcrypto"]
+
+/** The load generator: in C, with TLS where OpenSSL's headers are installed; in Node where there is no compiler. */
+export const generator = (): Generator => {
+  const source = path("load.c")
+  const parts = readdirSync(path("."))
+    .filter((name) => /^load-.*\.c$/.test(name))
+    .map(path)
+  const withTls = compile(source, { parts, name: "load-with-tls", flags: openssl })
+  if ("file" in withTls) return { command: [withTls.file], tls: true }
+  const compiled = compile(source, { parts })
+  if ("file" in compiled) return { command: [compiled.file], tls: false }
+  return { command: [process.execPath, path("load.ts")], tls: false, problem: compiled.problem }
 }
 
 /** The echo server in C. */
 export const ceiling = (): Compiled => compile(path("servers/ceiling.c"))
+
+/** The same for datagrams. */
+export const udpCeiling = (): Compiled => compile(path("servers/udp-ceiling.c"))

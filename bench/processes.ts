@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import type { ChildProcessWithoutNullStreams } from "node:child_process"
 import { createInterface } from "node:readline"
-import type { Server } from "./cases.ts"
+import type { Server } from "./Case.ts"
 import { pin } from "./machine.ts"
 
 const ANSWER_TIMEOUT_MILLIS = 20_000
@@ -130,6 +130,8 @@ export interface LoadResult {
   /** Replies that began with `ok`, and the others (mode `request-reply-lines`). */
   readonly ok: number
   readonly other: number
+  /** Datagrams that were not answered in time (mode `udp`). */
+  readonly lost: number
 }
 
 export const startLoad = (
@@ -159,7 +161,8 @@ export const runLoad = async (
       p50Micros: figure(result, "p50Micros"),
       p99Micros: figure(result, "p99Micros"),
       ok: figure(result, "ok"),
-      other: figure(result, "other")
+      other: figure(result, "other"),
+      lost: figure(result, "lost")
     }
   } finally {
     await load.stop()

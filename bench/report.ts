@@ -1,5 +1,5 @@
 /** Medians, ratios, tables, verdicts. */
-import type { Goal } from "./cases.ts"
+import type { Goal } from "./Case.ts"
 import { DISTURBED_CORES } from "./measure.ts"
 import type { CaseResult, Row, Sample } from "./measure.ts"
 
@@ -45,7 +45,7 @@ type Column = readonly [title: string, cell: (row: Row, reference: Row | undefin
 const columns = (result: CaseResult): ReadonlyArray<Column> => {
   const test = result.case
   const times =
-    test.reference === "node:net"
+    test.reference === "node:net" || test.reference === "node:dgram"
       ? "x raw"
       : test.kind === "rate" && test.mode === "lines"
         ? "x naive"
@@ -74,7 +74,8 @@ const columns = (result: CaseResult): ReadonlyArray<Column> => {
     ["p99 us", (row) => number(medianOf(row, "p99Micros"))],
     ...(test.mode === "request-reply-lines"
       ? ([["not ok", (row: Row) => number(medianOf(row, "other"))]] as const)
-      : [])
+      : []),
+    ...(test.mode === "udp" ? ([["lost", (row: Row) => number(medianOf(row, "lost"))]] as const) : [])
   ]
 }
 

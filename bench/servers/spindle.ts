@@ -5,16 +5,19 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
 import { NodeReactor } from "spindle/node"
 import { type Protocol, Server } from "spindle/protocol"
-import { Endpoint, type Transport } from "spindle/reactor"
+import { Endpoint, type Reactor, type Transport } from "spindle/reactor"
 import { backlog, port, ready } from "./harness.ts"
 
-/** Serves the protocol that `make` gives, and tells the harness where. */
+const tcp = Endpoint.tcp({ port, interface: "127.0.0.1", backlog })
+
+/** Serves the protocol that `make` gives on `endpoint`, and tells the harness where. */
 export const serveWith = <E, R>(
-  make: Effect.Effect<Protocol.Protocol<Transport.Transport, E>, never, R>,
-  services: Layer.Layer<R>
+  make: Effect.Effect<Protocol.Protocol<Transport.Transport, E, Reactor.Reactor>, never, R>,
+  services: Layer.Layer<R>,
+  endpoint: Endpoint.Server = tcp
 ): void => {
   const start = Effect.gen(function* () {
-    const server = yield* Server.make(Endpoint.tcp({ port, interface: "127.0.0.1", backlog }), yield* make)
+    const server = yield* Server.make(endpoint, yield* make)
     if (NetAddress.isInetAddress(server.address)) ready(server.address.port)
   })
   Effect.runFork(
@@ -25,5 +28,10 @@ export const serveWith = <E, R>(
   )
 }
 
-export const serve = <E>(protocol: Protocol.Protocol<Transport.Transport, E>): void =>
-  serveWith(Effect.succeed(protocol), Layer.empty)
+export const serveOn = <E>(
+  endpoint: Endpoint.Server,
+  protocol: Protocol.Protocol<Transport.Transport, E, Reactor.Reactor>
+): void => serveWith(Effect.succeed(protocol), Layer.empty, endpoint)
+
+export const serve = <E>(protocol: Protocol.Protocol<Transport.Transport, E, Reactor.Reactor>): void =>
+  serveOn(tcp, protocol)

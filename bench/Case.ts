@@ -1,0 +1,54 @@
+/** What a benchmark case is: servers, a load, goals. */
+
+/** One row of a table. */
+export interface Server {
+  readonly name: string
+  readonly command: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** Why it cannot be started here: its row says so, and nothing is run. */
+  readonly absent?: string | undefined
+  /** A peer that may be missing from a machine: goals against it are then skipped, not missed. */
+  readonly optional?: boolean | undefined
+}
+
+/** `row`'s figure divided by `over`'s: at least, more than, or at most `bound`. */
+export interface Goal {
+  readonly row: string
+  readonly over: string
+  readonly relation: ">=" | ">" | "<="
+  readonly bound: number
+}
+
+interface Common {
+  readonly name: string
+  readonly title: string
+  readonly servers: ReadonlyArray<Server>
+  /** The row that ratios refer to. */
+  readonly reference: string
+  readonly goals: ReadonlyArray<Goal>
+}
+
+/** Messages, bytes or connections a second, under load. `load` is a mode of the generator and its options. */
+export interface RateCase extends Common {
+  readonly kind: "rate"
+  readonly unit: "msgs/s" | "MB/s" | "lines/s" | "frames/s" | "conn/s" | "handshakes/s"
+  readonly mode:
+    | "echo"
+    | "lines"
+    | "frames"
+    | "request-reply-lines"
+    | "churn"
+    | "udp"
+    | "tls-echo"
+    | "tls-handshakes"
+  readonly load: ReadonlyArray<string>
+  /** What the server's processor time is divided by. */
+  readonly per: "message" | "block" | "line" | "frame" | "connection" | "handshake"
+}
+
+/** Memory of the server for each open connection that does nothing. */
+export interface IdleCase extends Common {
+  readonly kind: "idle"
+}
+
+export type Case = RateCase | IdleCase
