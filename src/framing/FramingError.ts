@@ -5,6 +5,7 @@
  * `fault` says who can mend it: `Remote` is what the peer sent, `Local` is what this program wanted to send.
  */
 import * as Data from "effect/Data"
+import { visible } from "../reactor/EndpointExcerpt.ts"
 import type { Fault } from "../reactor/Reason.ts"
 
 const format = (n: number): string => n.toLocaleString("en-US")
@@ -60,7 +61,7 @@ export class Undecodable extends Data.TaggedError("Undecodable")<{
 }> {
   readonly fault: Fault = "Remote"
   override get message(): string {
-    return `${this.detail}, in the frame ${JSON.stringify(this.frame)}`
+    return visible(`${this.detail}, in the frame ${JSON.stringify(this.frame)}`)
   }
 }
 

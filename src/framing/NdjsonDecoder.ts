@@ -6,6 +6,7 @@
  * `__proto__`. Copying such properties by assignment (`target[key] = value`) changes the prototype of the target.
  */
 import * as Result from "effect/Result"
+import { visible } from "../reactor/EndpointExcerpt.ts"
 import type { Decoder } from "./Decoder.ts"
 import { filterMap } from "./Decoder.ts"
 import type { FramingError } from "./FramingError.ts"
@@ -53,7 +54,10 @@ const parse = (line: string, depthMax: number): Result.Result<unknown, FramingEr
     return Result.succeed(JSON.parse(line))
   } catch (cause) {
     // also a RangeError: whatever keeps a line from being parsed is the line's fault
-    return isBlank(line) ? blank : undecodable(`not JSON: ${messageOf(cause)}`, line, cause)
+    if (isBlank(line)) return blank
+    // It quotes the line, which is not for terminals as it is.
+    const why = visible(messageOf(cause))
+    return undecodable(`not JSON: ${why}`, line, new SyntaxError(why))
   }
 }
 

@@ -10,12 +10,8 @@ import * as Scheduler from "effect/Scheduler"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import type { TransportReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
-import {
-  receiveBytesMaxDefault,
-  type Secured,
-  sendBytesMaxDefault,
-  StreamTransport
-} from "../reactor/StreamTransport.ts"
+import { receiveBytesMaxDefault, sendBytesMaxDefault } from "../reactor/StreamLimits.ts"
+import { type Secured, StreamTransport } from "../reactor/StreamTransport.ts"
 import * as Tls from "../reactor/Tls.ts"
 import type { Closeable } from "../reactor/Transport.ts"
 import { Turn } from "../reactor/Turn.ts"

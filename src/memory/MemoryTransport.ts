@@ -4,13 +4,8 @@ import type * as NetAddress from "effect/net/NetAddress"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import type { TransportReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
-import {
-  receiveBytesMaxDefault,
-  type Secured,
-  sendBytesMaxDefault,
-  type StreamLimits,
-  StreamTransport
-} from "../reactor/StreamTransport.ts"
+import { receiveBytesMaxDefault, sendBytesMaxDefault, type StreamLimits } from "../reactor/StreamLimits.ts"
+import { type Secured, StreamTransport } from "../reactor/StreamTransport.ts"
 import * as Tls from "../reactor/Tls.ts"
 import { handshake } from "./MemoryHandshake.ts"
 import type { MemoryStream } from "./MemoryStream.ts"

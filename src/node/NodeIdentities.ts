@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Identities from "../reactor/Identities.ts"
 import type * as Tls from "../reactor/Tls.ts"
@@ -82,7 +83,12 @@ class Folder {
     return Effect.gen({ self: this }, function* () {
       const names = yield* Effect.mapError(
         this.files.readDirectory(this.path),
-        (cause) => new Identities.IdentitiesError({ place: this.path, detail: "it cannot be read", cause })
+        (cause) =>
+          new Identities.IdentitiesError({
+            place: this.path,
+            detail: `it cannot be read: ${why(cause)}`,
+            cause
+          })
       )
       const wanted = names.filter((name) => name.endsWith(".pem") && !name.startsWith(".")).toSorted()
       const texts = yield* Effect.forEach(
@@ -155,6 +161,19 @@ class Folder {
         }),
       { discard: true }
     )
+  }
+}
+
+const why = ({ reason }: PlatformError): string => {
+  switch (reason._tag) {
+    case "NotFound":
+      return "it does not exist"
+    case "PermissionDenied":
+      return "this process may not"
+    case "BadResource":
+      return "it is no directory"
+    default:
+      return reason.description ?? reason._tag
   }
 }
 

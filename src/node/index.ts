@@ -1,6 +1,8 @@
+export * as NodeDuplex from "./NodeDuplex.ts"
 export * as NodeHandoff from "./NodeHandoff.ts"
 export * as NodeIdentities from "./NodeIdentities.ts"
 export * as NodeReactor from "./NodeReactor.ts"
 export * as NodeResolve from "./NodeResolve.ts"
 export * as NodeSignals from "./NodeSignals.ts"
+export * as NodeTlsOver from "./NodeTlsOver.ts"
 export * as SystemdDescriptors from "./SystemdDescriptors.ts"

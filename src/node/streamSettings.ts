@@ -3,7 +3,7 @@ import type * as net from "node:net"
 import * as Duration from "effect/Duration"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as Reason from "../reactor/Reason.ts"
-import { receiveBytesMaxDefault, sendBytesMaxDefault } from "../reactor/StreamTransport.ts"
+import { receiveBytesMaxDefault, sendBytesMaxDefault } from "../reactor/StreamLimits.ts"
 import type { NodeLimits } from "./NodeTransport.ts"
 
 const closeTimeoutDefault = 10_000

@@ -2,11 +2,11 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { type LoopHost, ReceiveLoop } from "../reactor/ReceiveLoop.ts"
 import type * as Transport from "../reactor/Transport.ts"
+import { show } from "./PeerKey.ts"
 
 /** What a connection needs of its server. */
 export interface ConnectionHost {
@@ -79,7 +79,7 @@ export class Connection implements LoopHost {
   }
 
   get peer(): string {
-    return NetAddress.formatSocketAddress(this.transport.peer)
+    return show(this.transport.peer)
   }
 
   /** As a log annotation it is its peer, made into text only when something is logged. */

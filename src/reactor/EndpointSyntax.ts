@@ -5,7 +5,8 @@
  * description = scheme *( ":" argument )        nothing after the scheme's colon is no argument at all
  * argument    = [ name "=" ] value              the first "=" ends the name; later ones belong to the value
  * escapes     = "\:"  "\="  "\\"                anywhere; a backslash before anything else is an error
- * value       = "[" IPv6 address "]" | ...      in brackets, a colon needs no escape: [::1], [fe80::1%eth0]
+ * value       = "[" IPv6 address "]" | ...      in brackets, a colon needs no escape: [::1], [fe80::1%eth0],
+ *                                               also of several between commas, of networks: [::1],[fd00::]/8
  * ```
  *
  * As Twisted's, but for the brackets, and for other escapes, which Twisted takes for the character itself.
@@ -33,17 +34,18 @@ export interface Syntax {
   readonly arguments: ReadonlyArray<Argument>
 }
 
+const address = String.raw`\[[0-9A-Fa-f:.]{2,45}(?:%[^\][:=\\,\s]{1,64})?\]`
+const item = String.raw`(?:${address}(?:/[0-9]{1,3})?|[^\][:=\\,]{1,128})`
+
 /**
- * Matches a bracketed IPv6 address that is a whole value. Bounded, so that many opening brackets cost no more
- * than their own length.
+ * Matches a whole value: items between commas, some of them IPv6 addresses or networks in brackets. Bounded, so that many
+ * opening brackets cost no more than their own length.
  */
-const bracketed = /\[[0-9A-Fa-f:.]{2,45}(?:%[^\][:=\\\s]{1,64})?\](?=:|$)/y
+const bracketed = new RegExp(`${item}(?:,${item})*(?=:|$)`, "y")
+const bracketable = new RegExp(`^${address}$`)
 
 /** Whether the text, put in brackets, is read back as one value. */
-export const isBracketable = (address: string): boolean => {
-  bracketed.lastIndex = 0
-  return bracketed.exec(`[${address}]`)?.[0].length === address.length + 2
-}
+export const isBracketable = (address: string): boolean => bracketable.test(`[${address}]`)
 
 /**
  * Writes any text so that it can stand in a description as a value or a part of one: `C\:\\x\=1` for `C:\x=1`.

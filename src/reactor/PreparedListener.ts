@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type * as Endpoint from "./Endpoint.ts"
+import { visible } from "./EndpointExcerpt.ts"
 import type { Listener } from "./Listener.ts"
 import { StreamListener } from "./StreamListener.ts"
 import type { Closeable } from "./Transport.ts"
@@ -132,7 +133,7 @@ class PreparedListener extends StreamListener {
   }
 
   private tell(transport: Closeable, cause: Cause.Cause<unknown>): Effect.Effect<void> {
-    const peer = NetAddress.formatSocketAddress(transport.peer)
+    const peer = visible(NetAddress.formatSocketAddress(transport.peer))
     const place = this.endpoint
     if (cause.reasons.every((reason) => reason._tag === "Interrupt")) return Effect.void
     if (isFaulty(cause)) return UnhandledFailure.report({ cause, place, peer })

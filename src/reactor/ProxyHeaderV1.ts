@@ -1,6 +1,7 @@
 /** The PROXY header as text, version 1 (proxy-protocol.txt §2.1). Pure. */
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import { quoted } from "./EndpointExcerpt.ts"
 import type { Addresses } from "./ProxyHeader.ts"
 import { Malformed, Unencodable } from "./ProxyHeaderError.ts"
 
@@ -16,7 +17,7 @@ export const decode = (line: string): Result.Result<Addresses | undefined, Malfo
     const [, family = "", ...rest] = line.split(" ")
     if (family === "UNKNOWN") return undefined
     if (family !== "TCP4" && family !== "TCP6") {
-      return yield* malformed(`expected TCP4, TCP6 or UNKNOWN, not ${JSON.stringify(family)}`)
+      return yield* malformed(`expected TCP4, TCP6 or UNKNOWN, not ${quoted(family)}`)
     }
     if (rest.length !== 4) {
       return yield* malformed("expected two addresses and two ports, one space before each")
@@ -32,14 +33,14 @@ export const decode = (line: string): Result.Result<Addresses | undefined, Malfo
 const addressOf = (family: keyof typeof families, text: string, port: number) => {
   const address: Result.Result<NetAddress.IpAddress, unknown> = families[family](text)
   return Result.isFailure(address)
-    ? malformed(`${JSON.stringify(text)} is no address of ${family}`)
+    ? malformed(`${quoted(text)} is no address of ${family}`)
     : Result.succeed(NetAddress.inetAddressUnsafe(address.success, port))
 }
 
 const portOf = (text: string): Result.Result<number, Malformed> =>
   /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 0xffff
     ? Result.succeed(Number(text))
-    : malformed(`${JSON.stringify(text)} is no port`)
+    : malformed(`${quoted(text)} is no port`)
 
 /** The whole line; `undefined` is `UNKNOWN`. */
 export const encode = (addresses: Addresses | undefined): Result.Result<Uint8Array, Unencodable> => {

@@ -30,7 +30,10 @@ export const listen = (
   const tls = withoutTls(inner)
   if (tls !== undefined) {
     const proxied = Endpoint.proxied({ inner: tls.inner, proxy })
-    return reactor.listen(Endpoint.secured({ inner: proxied, tls: tls.tls }))
+    return Effect.mapError(
+      reactor.listen(Endpoint.secured({ inner: proxied, tls: tls.tls })),
+      ({ reason }) => new ListenError({ endpoint: description, reason })
+    )
   }
   return Effect.flatMap(reactor.listen(inner), (listener) =>
     PreparedListener.make(listener, {

@@ -15,18 +15,11 @@ import * as Reason from "./Reason.ts"
 import { TransportError, type TransportReason } from "./ReactorError.ts"
 import { type LoopHost, type LoopOwner, ReceiveLoop } from "./ReceiveLoop.ts"
 import * as Receiving from "./Receiving.ts"
+import type { StreamLimits } from "./StreamLimits.ts"
 import type * as Tls from "./Tls.ts"
 import type { Closeable, Transport } from "./Transport.ts"
 import type { Turn } from "./Turn.ts"
-import { type Resume, wait, type Waiters } from "./Waiters.ts"
-
-export interface StreamLimits {
-  readonly receiveBytesMax: number
-  readonly sendBytesMax: number
-}
-
-export const receiveBytesMaxDefault = 65_536
-export const sendBytesMaxDefault = 65_536
+import { type Resume, until, type Waiters } from "./Waiters.ts"
 
 /** The transport that goes on after `startTls`. */
 export type Secured = StreamTransport
@@ -204,7 +197,9 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   }
 
   private sendNow(data: Uint8Array | string): Effect.Effect<void, TransportError> {
-    if (this.outputState !== "Open" || this.over) return Effect.fail(this.error("send", this.whyNotSend()))
+    if (this.outputState !== "Open" || this.isLost) {
+      return Effect.fail(this.error("send", this.whyNotSend()))
+    }
     const length = data.length
     if (length === 0) return Effect.void
     this.queue(data)
@@ -226,7 +221,10 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   }
 
   private get drained(): Effect.Effect<void, TransportError> {
-    return wait((this.drainWaiters ??= new Set()))
+    return until(
+      () => (this.clogged && this.outputState === "Open" && !this.isLost ? undefined : this.drainExit()),
+      () => (this.drainWaiters ??= new Set())
+    )
   }
 
   /** Called by the turn; empty when `send` had to flush early. */
@@ -248,6 +246,10 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
       this.wakeSenders()
       return Effect.void
     })
+  }
+
+  private get isLost(): boolean {
+    return this.failure !== undefined || this.over
   }
 
   private whyNotSend(): TransportReason {
@@ -298,31 +300,26 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
         this.wakeSenders()
       }
       if (this.over) return Effect.void
-      return Effect.uninterruptible(
-        Effect.callback<void, TransportError>((resume) => {
-          ;(this.closedWaiters ??= new Set()).add(() => resume(Effect.void))
-        })
-      ).pipe(Effect.orDie)
+      return Effect.uninterruptible(Effect.ignore(this.closed))
     })
   }
 
   get closed(): Effect.Effect<void, TransportError> {
-    return Effect.suspend(() => {
-      if (this.successor !== undefined) return this.successor.closed
-      if (this.over) return this.closedExit()
-      return wait((this.closedWaiters ??= new Set()))
-    })
+    return until(
+      () => this.successor?.closed ?? (this.over ? this.closedExit() : undefined),
+      () => (this.closedWaiters ??= new Set())
+    )
   }
 
   get gone(): Effect.Effect<void, TransportError> {
-    return Effect.suspend(() => {
-      if (this.successor !== undefined) return this.successor.gone
-      return this.goneExit() ?? wait((this.goneWaiters ??= new Set()))
-    })
+    return until(
+      () => this.successor?.gone ?? this.goneExit(),
+      () => (this.goneWaiters ??= new Set())
+    )
   }
 
   private goneExit(): Exit.Exit<void, TransportError> | undefined {
-    if (this.failure !== undefined || this.over) return this.closedExit()
+    if (this.isLost) return this.closedExit()
     const received = this.inputEnded && this.input.bytes === 0 && (this.loop === undefined || this.loop.idle)
     return received || this.outputState === "Closing" ? Exit.void : undefined
   }
@@ -344,11 +341,15 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     const waiters = this.drainWaiters
     if (waiters === undefined || waiters.size === 0) return
     this.drainWaiters = undefined
-    const exit =
-      this.failure !== undefined || this.outputState === "Closing" || this.over
-        ? Exit.fail(this.error("send", this.whyNotSend()))
-        : Exit.void
+    const exit = this.drainExit()
     for (const resume of waiters) resume(exit)
+  }
+
+  /** What those hear who waited for room. */
+  private drainExit(): Exit.Exit<void, TransportError> {
+    return this.outputState === "Closing" || this.isLost
+      ? Exit.fail(this.error("send", this.whyNotSend()))
+      : Exit.void
   }
 
   private dropOutput(): void {

@@ -11,7 +11,7 @@ import type * as Tls from "./Tls.ts"
  * - **Input ends once.** A clean end of input is `Cause.Done`; anything else is a `TransportError`, and its
  *   reason is the same however often it is asked for.
  * - **What is sent in one turn of the event loop leaves in one write.** Bytes handed to `send` belong to the
- *   transport until the turn ends: do not write into them again.
+ *   transport from then on: do not write into them again.
  * - **Memory is bounded both ways**: reading pauses while nobody consumes, `send` waits above a high-water mark.
  */
 export interface Transport {

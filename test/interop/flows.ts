@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { Transport } from "../../src/reactor/Transport.ts"
+import { quiet } from "../../src/testing/suite/check.ts"
 
 export const mebibyte = 1024 * 1024
 const total = 64 * mebibyte
@@ -59,6 +60,8 @@ export const flow = (from: Transport, to: Transport): Effect.Effect<void, unknow
       yield* from.end
     })
     const sender = yield* Effect.forkScoped(sending, { startImmediately: true })
+    // Until everything on the way is full.
+    yield* quiet(() => meter.sent)
     let pauses = 500
     yield* to.receiveEach((bytes) => {
       meter.take(bytes)

@@ -280,6 +280,12 @@ describe("a SocketServer as a listener", () => {
       yield* Effect.all([accepted[0]!.close, Effect.andThen(receiveAll(client), client.end)], {
         concurrency: "unbounded"
       })
+      // Nothing of it holds the server any more.
+      const again = Effect.tapError(server.run(echo), () => Effect.yieldNow)
+      yield* Effect.forkScoped(Effect.retry(again, { times: 1_000 }), fork)
+      const other = yield* connectTo(server.address)
+      yield* other.send("again")
+      assert.strictEqual(yield* takeText(other, 5), "again")
     }).pipe(Effect.scoped, Effect.provide([memoryLayer, silent]))
   )
 })

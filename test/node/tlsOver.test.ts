@@ -16,6 +16,7 @@ import type * as Tls from "../../src/reactor/Tls.ts"
 import type { Closeable, Transport } from "../../src/reactor/Transport.ts"
 import { cut, pattern, receiveAll, sameBytes, take, takeText, text } from "../../src/testing/suite/bytes.ts"
 import { failsWith, isDone, turns } from "../../src/testing/suite/check.ts"
+import { TransportView } from "../../src/reactor/TransportView.ts"
 import * as certificates from "../support/certificates.ts"
 import { memoryPair, memoryResources } from "../support/convertedPairs.ts"
 import { duplexPair } from "../support/duplexPair.ts"
@@ -212,6 +213,28 @@ describe.skipIf(!certificates.available)("TLS over a transport", () => {
       yield* Fiber.join(closing)
       assert.deepStrictEqual(yield* memoryResources, [])
       yield* Effect.all([left.closed, right.closed, a.closed, b.closed])
+    }))
+
+  test("closing returns when what is below is closed, however long that takes", (left, right) =>
+    Effect.gen(function* () {
+      let closed = false
+      class Slow extends TransportView {
+        protected again(): Transport {
+          return this
+        }
+        get close(): Effect.Effect<void> {
+          const note = Effect.sync(() => {
+            closed = true
+          })
+          return Effect.andThen(Effect.andThen(Effect.sleep("50 millis"), (left as Closeable).close), note)
+        }
+      }
+      const [a, b] = yield* both(
+        NodeTlsOver.secureCloseable(new Slow(left) as Transport as Closeable, client),
+        NodeTlsOver.secure(right, server)
+      )
+      yield* Effect.all([a.close, Effect.andThen(receiveAll(b), b.end)], { concurrency: "unbounded" })
+      assert.isTrue(closed)
     }))
 
   test("a peer that ends, with much of it not received yet: nothing is lost", (left, right) =>

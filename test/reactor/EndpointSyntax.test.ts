@@ -26,6 +26,11 @@ describe("EndpointSyntax.parse", () => {
     [String.raw`x\:y:1`, ["x:y", "1"]],
     ["tcp=8080", ["tcp=8080"]],
     ["x:[::1]:80:i=[fe80::1%eth0]", ["x", "[::1]", "80", ["i", "[fe80::1%eth0]"]]],
+    [
+      "x:[::1]:t=[::1],10.0.0.0/8,[fd00::]/8,unix:a,[::2]",
+      ["x", "[::1]", ["t", "[::1],10.0.0.0/8,[fd00::]/8,unix"], "a,[::2]"]
+    ],
+    ["x:[::1],[::2:y", ["x", "[", "", "1],[", "", "2", "y"]],
     // Brackets that are not the whole value, or hold no address, are characters like others.
     ["x:[::1]a:[zz:1]:[", ["x", "[", "", "1]a", "[zz", "1]", "["]],
     ["x:[1=2]:a[::1]", ["x", ["[1", "2]"], "a[", "", "1]"]]
@@ -60,7 +65,20 @@ describe("EndpointSyntax.parse", () => {
   })
 
   it("stays linear where brackets and colons never end", () => {
-    for (const piece of ["[", "[:", ":", "[::", "[f:%e", "\\:", "="]) {
+    for (const piece of [
+      "[",
+      "[:",
+      ":",
+      "[::",
+      "[f:%e",
+      "\\:",
+      "=",
+      "[::1],",
+      "a,",
+      "[::1]/8,=",
+      ",[::",
+      "aaaaaaaaa,["
+    ]) {
       const text = `x:${piece.repeat(100_000)}`
       assert.isTrue(Result.isSuccess(EndpointSyntax.parse(text)))
       errorOf(parseServerSync(text))

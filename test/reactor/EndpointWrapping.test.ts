@@ -18,9 +18,7 @@ const messageOf = (text: string): string => {
 describe("a description around another", () => {
   it("takes its own arguments up to the first without a name", () => {
     assert.deepStrictEqual(
-      Result.getOrThrow(
-        parseServerSync(String.raw`haproxy:trusted=10.0.0.0/8,fd00\:\:/8,unix:tcp:80:backlog=9`)
-      ),
+      Result.getOrThrow(parseServerSync("haproxy:trusted=10.0.0.0/8,[fd00::]/8,unix:tcp:80:backlog=9")),
       Endpoint.proxied({
         inner: Endpoint.tcp({ port: 80, backlog: 9 }),
         proxy: { trusted: ["10.0.0.0/8", "fd00::/8", "unix"] }

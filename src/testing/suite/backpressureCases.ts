@@ -1,6 +1,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import { concat, pattern, pump, receiveAll, sameBytes, take } from "./bytes.ts"
 import { equal, isPending, quiet, that } from "./check.ts"
 import { type MakePair, pairCase, type PairSubject } from "./PairCase.ts"
@@ -59,6 +60,23 @@ export const backpressureCases = [
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(receiver)
       sameBytes(concat(pieces), bytes, "what arrived in the end")
+    })
+  ),
+
+  pairCase(
+    "a send that waits is woken, wherever its fiber gives way to others",
+    Effect.fnUntraced(function* (pair: MakePair) {
+      const bytes = pattern(128 * 1024)
+      for (const operations of [3, 4, 5, 6, 7]) {
+        const { left, right } = yield* pair(marks)
+        const sender = yield* pump(left, bytes, pieceLength).run.pipe(
+          Effect.andThen(left.end),
+          Effect.provideService(References.MaxOpsBeforeYield, operations),
+          Effect.forkChild({ startImmediately: true })
+        )
+        sameBytes(yield* receiveAll(right), bytes, `what arrived, with a turn after ${operations} operations`)
+        yield* Fiber.join(sender)
+      }
     })
   ),
 
