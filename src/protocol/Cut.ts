@@ -13,8 +13,8 @@ export interface Farewell {
   readonly transport: Transport
   /** Resets the connection at once: whoever cleans up cannot be kept waiting by a peer that does not read. */
   readonly reset: boolean
-  /** Said last, unless the connection is reset. Its failure is ignored. */
-  readonly goodbye: Uint8Array | string | undefined
+  /** Asked for what is said last, unless the connection is reset. A failure to send it is ignored. */
+  readonly goodbye: () => Uint8Array | string | undefined
   /** How long cleaning up may take, and then the goodbye; after that the connection is reset. */
   readonly patience: Duration.Input
 }
@@ -131,11 +131,13 @@ const leave = (stop: Stop, farewell: Farewell): Stop => {
 }
 
 /** The farewell of a conversation that has stopped. */
-export const say = ({ goodbye, patience, reset, transport }: Farewell): Effect.Effect<void> => {
-  if (reset) return transport.abort
-  if (goodbye === undefined || goodbye.length === 0) return Effect.void
-  return Effect.timeoutOption(transport.send(goodbye), patience).pipe(
-    Effect.flatMap((said) => (Option.isSome(said) ? Effect.void : transport.abort)),
-    Effect.ignore
-  )
-}
+export const say = ({ goodbye, patience, reset, transport }: Farewell): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (reset) return transport.abort
+    const last = goodbye()
+    if (last === undefined || last.length === 0) return Effect.void
+    return Effect.timeoutOption(transport.send(last), patience).pipe(
+      Effect.flatMap((said) => (Option.isSome(said) ? Effect.void : transport.abort)),
+      Effect.ignore
+    )
+  })

@@ -29,7 +29,7 @@ export const over = (timeout: Duration.Input, options: Options = {}): Wrapper<Tr
         cut.now(Effect.void, {
           transport: watched?.transport ?? transport,
           reset: false,
-          goodbye: options.goodbye,
+          goodbye: () => options.goodbye,
           patience: timeout
         })
       return Effect.acquireUseRelease(

@@ -123,7 +123,7 @@ const farewells = (options: Options) => {
   return (phase: string, transport: Transport): Farewell => ({
     transport,
     reset: reset || phase === "sendProgress",
-    goodbye: typeof goodbye === "function" ? goodbye(phase) : goodbye,
+    goodbye: () => (typeof goodbye === "function" ? goodbye(phase) : goodbye),
     patience
   })
 }

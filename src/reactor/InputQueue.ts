@@ -4,11 +4,29 @@ export class InputQueue {
   bytes = 0
   private pieces: Array<Uint8Array> = none
   private head = 0
+  /** What the last piece is part of, while small ones are copied together behind it. */
+  private block: Uint8Array | undefined = undefined
 
   push(piece: Uint8Array): void {
     if (this.pieces === none) this.pieces = []
-    this.pieces.push(piece)
     this.bytes += piece.length
+    if (piece.length <= smallBytesMax && this.pieces.length - this.head >= piecesMax)
+      return this.append(piece)
+    this.block = undefined
+    this.pieces.push(piece)
+  }
+
+  private append(piece: Uint8Array): void {
+    const last = this.pieces.length - 1
+    const used = this.block === undefined ? 0 : this.pieces[last]!.length
+    if (this.block !== undefined && used + piece.length <= blockBytes) {
+      this.block.set(piece, used)
+      this.pieces[last] = this.block.subarray(0, used + piece.length)
+    } else {
+      this.block = new Uint8Array(blockBytes)
+      this.block.set(piece)
+      this.pieces.push(this.block.subarray(0, piece.length))
+    }
   }
 
   unshift(piece: Uint8Array): void {
@@ -46,11 +64,18 @@ export class InputQueue {
   }
 
   clear(): void {
+    this.block = undefined
     this.pieces = none
     this.head = 0
     this.bytes = 0
   }
 }
+
+// Pieces wait as they came up to this number. Beyond it, small ones are copied together: an object for each takes more memory
+// than a peer who sends single bytes should get for them.
+const piecesMax = 32
+const smallBytesMax = 512
+const blockBytes = 4_096
 
 // Shared by all empty queues: an idle connection owns no array.
 const none: Array<Uint8Array> = []
