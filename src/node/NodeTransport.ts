@@ -170,6 +170,8 @@ export class NodeTransport extends StreamTransport {
 
   /** Moves the socket to another thread by `post`, which throws if that cannot be. */
   handOver(post: (socket: net.Socket) => void): TransportReason | undefined {
+    // What was sent in this turn would be lost: it counts as sent.
+    this.flush()
     const reason = move(this.socket, "connection", post, this.obstacle)
     if (reason === undefined) {
       this.onFailure(new Reason.Detached({ detail: "the connection went to another thread" }))
@@ -180,7 +182,6 @@ export class NodeTransport extends StreamTransport {
   /** Node refuses a socket that was read or written, but tells by bytes alone. */
   private get obstacle(): string | undefined {
     if (this.released) return "it went on under TLS"
-    // What is queued would be lost.
     if (this.writes !== "None") return "bytes were sent on it"
     return this.socket.writableEnded ? "its sending side has ended" : undefined
   }
