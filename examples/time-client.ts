@@ -34,7 +34,7 @@ const main = Effect.gen(function* () {
   })
   // A use that fails is over; the next one gets the next connection.
   const ask = Effect.catchTag(clock.use(readTime), "TransportError", (error) => Effect.succeed(error.message))
-  yield* Effect.forever(Effect.flatMap(ask, Console.log))
+  return yield* Effect.forever(Effect.flatMap(ask, Console.log))
 })
 
 NodeRuntime.runMain(main.pipe(Effect.scoped, Effect.provide(NodeReactor.layer)), {

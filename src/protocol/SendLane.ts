@@ -82,7 +82,7 @@ export class SendLane {
     if (passed === bytes.length) return
     load.passed = bytes.length
     // Queued by now; what is left to do is to wait, and to fail where all that follows fails, too.
-    this.road.pass(bytes.subarray(passed))
+    void this.road.pass(bytes.subarray(passed))
   }
 
   private leave(load: Load): void {

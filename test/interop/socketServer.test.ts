@@ -142,7 +142,7 @@ describe("an endpoint as a SocketServer", () => {
             const writer = yield* socket.writer
             yield* socket.reader
             yield* writer.write("x".repeat(100_000))
-            yield* Effect.never
+            return yield* Effect.never
           }).pipe(
             Effect.scoped,
             Effect.onInterrupt(() =>

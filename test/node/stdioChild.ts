@@ -91,7 +91,7 @@ const programs: Record<string, Effect.Effect<void, unknown, Reactor | Scope.Scop
     yield* transport.abort
     yield* tell(yield* outcome(transport.closed))
     // It is gone while the process lives.
-    yield* Effect.never
+    return yield* Effect.never
   }),
 
   /** One connection, and no second listener or client. */

@@ -62,7 +62,7 @@ describe("Client.persistent", () => {
   })
 
   it("types isFatal and the schedule by make's errors", () => {
-    Client.persistent(endpoint, logIn, {
+    void Client.persistent(endpoint, logIn, {
       isFatal: (failure) => {
         expectTypeOf(failure).toEqualTypeOf<LastingFailure>()
         return failure._tag === "Denied"
@@ -77,9 +77,9 @@ describe("Client.persistent", () => {
       Effect.Effect<Client.Persistent<Session, Denied>, never, Reactor | Scope.Scope | Password | Audit>
     >()
     // @ts-expect-error a schedule that fails has nobody to fail to
-    Client.persistent(endpoint, plain, { retry: Schedule.tap(retry, () => Effect.fail("no")) })
+    void Client.persistent(endpoint, plain, { retry: Schedule.tap(retry, () => Effect.fail("no")) })
     // @ts-expect-error not an error of make's
-    Client.persistent(endpoint, plain, { isFatal: (failure) => failure._tag === "Denied" })
+    void Client.persistent(endpoint, plain, { isFatal: (failure) => failure._tag === "Denied" })
   })
 
   it("as a Layer gives a service that was declared", () => {
@@ -88,7 +88,7 @@ describe("Client.persistent", () => {
       Layer.Layer<Db, never, Reactor | Password>
     >()
     // @ts-expect-error another client than the service has
-    Client.persistentLayer(Db, endpoint, plain)
+    void Client.persistentLayer(Db, endpoint, plain)
   })
 })
 
@@ -102,7 +102,7 @@ describe("Client.pool", () => {
       Effect.Effect<Client.Pool<Session, Denied>, never, Reactor | Scope.Scope | Password | Audit>
     >()
     // @ts-expect-error a check of another client
-    Client.pool(endpoint, plain, { check })
+    void Client.pool(endpoint, plain, { check })
   })
 
   it("tells make's errors where one waits, and adds those of a use to them", () => {
