@@ -74,12 +74,12 @@ describe.skipIf(!certificates.available)("a directory of certificates", () => {
   )
 
   for (const [name, server, client] of [
-    ["tls", "tls:0:path=DIR:interface=127.0.0.1", "tls:127.0.0.1:PORT:"],
-    ["secured over UNIX", "secured:certificates=DIR:unix:PATH", "secured:"],
+    ["tls", "tls:0:path=$directory:interface=127.0.0.1", "tls:127.0.0.1:$port:"],
+    ["secured over UNIX", "secured:certificates=$directory:unix:$path", "secured:"],
     [
       "secured over a handshake of its own",
-      "secured:certificates=DIR:tls:0:certificates=DIR:interface=127.0.0.1",
-      "secured:hostname=localhost:trustRoots=CA:resume=no:tls:127.0.0.1:PORT:"
+      "secured:certificates=$directory:tls:0:certificates=$directory:interface=127.0.0.1",
+      "secured:hostname=localhost:trustRoots=$roots:resume=no:tls:127.0.0.1:$port:"
     ]
   ] as const) {
     live(
@@ -90,14 +90,15 @@ describe.skipIf(!certificates.available)("a directory of certificates", () => {
         const { directory, roots, write } = yield* identities({ "1.pem": both(first) })
         const socket = yield* socketPath
         const put = (text: string) =>
-          text.replaceAll("DIR", directory).replaceAll("CA", roots).replace("PATH", socket)
+          // Marks that no name of a temporary directory holds.
+          text.replaceAll("$directory", directory).replaceAll("$roots", roots).replace("$path", socket)
         const { listener, next } = yield* Effect.provideService(listen(put(server)), Clock.Clock, clock)
         const port = name === "secured over UNIX" ? 0 : portOf(listener)
         const ours = `hostname=localhost:trustRoots=${roots}:resume=no`
         const again =
           name === "secured over UNIX"
             ? dial(`secured:${ours}:unix:${socket}`)
-            : dial(`${put(client).replace("PORT", String(port))}${ours}`)
+            : dial(`${put(client).replace("$port", String(port))}${ours}`)
         const standing = yield* again
         const accepted = yield* next
         assert.strictEqual(shown(standing), certificates.derOf(first.certificate))
