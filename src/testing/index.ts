@@ -1,5 +1,6 @@
 export * as Chunking from "./Chunking.ts"
 export * as CodecLaws from "./CodecLaws.ts"
 export * as DatagramSuite from "./DatagramSuite.ts"
+export * as LoggedFailures from "./LoggedFailures.ts"
 export * as ReactorSuite from "./ReactorSuite.ts"
 export * as TransportSuite from "./TransportSuite.ts"

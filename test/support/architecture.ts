@@ -256,6 +256,13 @@ export const nothingAmbient: Rule = (tree) =>
 /** Where effects are run outside `node/`: in callbacks that a reactor calls inside an event, each with its own context. */
 export const runsEffects: ReadonlyMap<string, string> = new Map([
   ["reactor/ReceiveLoop.ts", "the consumer's effect runs inside the event that brought the bytes"],
+  ["result/DeferredScope.ts", "Deferreds live at the edge of events, where no fiber is"],
+  ["reactor/Timers.ts", "a call is scheduled, and made, outside of any fiber"],
+  [
+    "reactor/TimersClock.ts",
+    "the one fiber that sleeps until the next deadline is started by whoever schedules"
+  ],
+  ["reactor/CooperativeTask.ts", "a slice of a task runs inside a timed call"],
   ["reactor/PreparedListener.ts", "a connection's preparation starts inside the event that accepted it"],
   [
     "protocol/ClientPoolMachine.ts",

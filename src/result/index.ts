@@ -1,0 +1,7 @@
+export * as Deferred from "./Deferred.ts"
+export * as DeferredFilesystemLock from "./DeferredFilesystemLock.ts"
+export * as DeferredList from "./DeferredList.ts"
+export * as DeferredLock from "./DeferredLock.ts"
+export * as DeferredQueue from "./DeferredQueue.ts"
+export * as DeferredSemaphore from "./DeferredSemaphore.ts"
+export * as Failure from "./Failure.ts"
