@@ -51,6 +51,17 @@ export const busyMicros = (): number => {
   return (user + nice + system + irq + softirq + steal) * 10_000
 }
 
+/** Processor time of the children of a process so far, in microseconds, in ticks of 10 ms; 0 where it cannot be known. */
+export const childrenMicros = (pid: number): number =>
+  read(`/proc/${pid}/task/${pid}/children`)
+    .split(" ")
+    .filter((child) => child !== "")
+    .reduce((sum, child) => {
+      // The name, in brackets, may hold anything.
+      const fields = read(`/proc/${child}/stat`).split(") ").at(-1)?.split(" ") ?? []
+      return sum + (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10_000
+    }, 0)
+
 /** The resident memory of a process in bytes, exact where /proc/PID/smaps_rollup exists. */
 export const residentBytes = (pid: number): number | undefined => {
   const kilobytes = /^Rss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1]

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Case, IdleCase, RateCase, Server } from "./Case.ts"
-import { busyMicros, descriptorsMax, residentBytes } from "./machine.ts"
+import { busyMicros, childrenMicros, descriptorsMax, residentBytes } from "./machine.ts"
 import { figure, runLoad, serverCpuMicros, startLoad, startServer } from "./processes.ts"
 import type { RunningServer } from "./processes.ts"
 
@@ -155,12 +155,16 @@ const measureRate = async (
     const startedAt = performance.now()
     const machineBefore = busyMicros()
     const harnessBefore = process.cpuUsage()
+    const childrenBefore = childrenMicros(server.conversation.pid)
     const before = await serverCpuMicros(server)
     const result = await load(server, profile.seconds)
     const serverMicros = (await serverCpuMicros(server)) - before
     const machineMicros = busyMicros() - machineBefore
     const harness = process.cpuUsage(harnessBefore)
-    const othersMicros = machineMicros - serverMicros - result.processMicros - harness.user - harness.system
+    // The server behind a port forward.
+    const children = childrenMicros(server.conversation.pid) - childrenBefore
+    const othersMicros =
+      machineMicros - serverMicros - children - result.processMicros - harness.user - harness.system
     const wallMicros = (performance.now() - startedAt) * 1000
     const perSecond = result.messages / result.seconds
     const cpuMicrosPerMessage = serverMicros / result.messagesAll

@@ -37,7 +37,7 @@ export class DuplexTransport extends StreamTransport {
     this.duplex = duplex
     this.ends = ends
     this.security = security
-    this.closeTimeout = limits.closeTimeout
+    this.closeTimeout = limits.closing.millis
     // Ours to end: not when the peer has.
     duplex.allowHalfOpen = true
     duplex.on("error", (error) => this.gotError(error))

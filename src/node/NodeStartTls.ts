@@ -8,6 +8,7 @@ import type { TransportReason } from "../reactor/ReactorError.ts"
 import type { Secured } from "../reactor/StreamTransport.ts"
 import type * as Tls from "../reactor/Tls.ts"
 import type { Turn } from "../reactor/Turn.ts"
+import { DeadlineQueue } from "./DeadlineQueue.ts"
 import * as NodeTls from "./NodeTls.ts"
 import { NodeTlsAcceptor } from "./NodeTlsAcceptor.ts"
 import * as NodeTlsClient from "./NodeTlsClient.ts"
@@ -80,6 +81,7 @@ const asServer = (transport: NodeTransport, socket: net.Socket, options: Tls.Ser
   Effect.flatMap(Effect.context<never>(), (context) =>
     Effect.callback<Secured, TransportReason>((resume) => {
       const handshake = new NodeTlsHandshake(NodeTlsAcceptor.of(options), socket, {
+        deadlines: new DeadlineQueue(NodeTls.handshakeMillis(options)),
         run: Effect.runForkWith(context),
         transport: (secured) => transportOver(transport, secured),
         onDone: (made) => resume(Effect.succeed(made)),

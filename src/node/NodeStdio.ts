@@ -163,7 +163,7 @@ class StdioTransport extends NodeTransport {
   protected override closeOutput(): void {
     const { stream } = this
     if (stream.destroyed) return
-    const timer = setTimeout(() => this.resetNow(), this.shared.limits.closeTimeout)
+    const timer = setTimeout(() => this.resetNow(), this.shared.limits.closing.millis)
     stream.once("close", () => clearTimeout(timer))
     stream.resume()
     stream.end(() => stream.destroy())

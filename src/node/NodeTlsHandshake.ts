@@ -8,6 +8,7 @@ import { IdentitiesError } from "../reactor/Identities.ts"
 import type { TransportReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import type * as Tls from "../reactor/Tls.ts"
+import type { DeadlineQueue, Timed } from "./DeadlineQueue.ts"
 import * as NodeTls from "./NodeTls.ts"
 import type { Awaiting, NodeTlsAcceptor } from "./NodeTlsAcceptor.ts"
 import * as NodeTlsHello from "./NodeTlsHello.ts"
@@ -21,6 +22,8 @@ export type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 export type Blame = "Local" | "Remote"
 
 export interface HandshakeEvents {
+  /** Where its deadline is: nothing that a peer sends can move it. */
+  readonly deadlines: DeadlineQueue<NodeTlsHandshake>
   /** For the program's hooks. */
   readonly run: Run
   readonly transport: (socket: tls.TLSSocket) => NodeTransport
@@ -37,12 +40,11 @@ const alertTimeout = 1_000
  * One handshake of a server's: the hello where somebody has to choose by it, then Node's part, then `verifyPeer`. All of
  * it has one deadline, which nothing that a peer sends can move. Whatever a hook does ends this handshake at most.
  */
-export class NodeTlsHandshake implements Awaiting {
-  readonly startedAt = performance.now()
+export class NodeTlsHandshake implements Awaiting, Timed {
+  deadline: Timed["deadline"] = undefined
   private readonly acceptor: NodeTlsAcceptor
   private readonly socket: net.Socket
   private readonly events: HandshakeEvents
-  private readonly timer: NodeJS.Timeout
   private settled = false
   private stopReading: (() => void) | undefined = undefined
   private fiber: Fiber.Fiber<void> | undefined = undefined
@@ -51,11 +53,11 @@ export class NodeTlsHandshake implements Awaiting {
     this.acceptor = acceptor
     this.socket = socket
     this.events = events
-    this.timer = setTimeout(() => this.end(NodeTls.tooSlow()), NodeTls.handshakeMillis(acceptor.options))
   }
 
   start(): void {
     const { acceptor, socket } = this
+    this.events.deadlines.begin(this)
     // Until the handshake is done, a peer that ends its side is gone. Node takes this over for the TLS socket.
     socket.allowHalfOpen = false
     if (socket.destroyed) return this.end(NodeTls.closedEarly())
@@ -69,6 +71,10 @@ export class NodeTlsHandshake implements Awaiting {
   cancel(): void {
     if (!this.settle()) return
     this.socket.destroy()
+  }
+
+  onDeadline(): void {
+    this.end(NodeTls.tooSlow())
   }
 
   /** Ends for others' sake. */
@@ -162,7 +168,7 @@ export class NodeTlsHandshake implements Awaiting {
   private settle(): boolean {
     if (this.settled) return false
     this.settled = true
-    clearTimeout(this.timer)
+    this.events.deadlines.end(this)
     this.stopReading?.()
     this.socket.off("close", this.onClose)
     this.fiber?.interruptUnsafe()

@@ -13,6 +13,7 @@ import * as Reason from "../reactor/Reason.ts"
 import type * as Tls from "../reactor/Tls.ts"
 import { AcceptFailures } from "./AcceptFailures.ts"
 import { acceptedEnds, addressOf, backlogOf, inetListenOptions } from "./listening.ts"
+import { DeadlineQueue } from "./DeadlineQueue.ts"
 import { NodeListener } from "./NodeListener.ts"
 import type { NodeSite } from "./NodeSite.ts"
 import { secure } from "./NodeStartTls.ts"
@@ -119,8 +120,8 @@ class Handshakes {
   private readonly run: Run
   private readonly max: number
   private readonly keepAlive: KeepAlive | undefined
-  /** The oldest first. */
-  private readonly pending = new Set<NodeTlsHandshake>()
+  /** All that are under way: a handshake leaves when it is settled. */
+  private readonly pending: DeadlineQueue<NodeTlsHandshake>
 
   constructor(site: NodeSite, endpoint: Endpoint.TlsServer, acceptor: NodeTlsAcceptor, run: Run) {
     this.description = EndpointFormat.format(endpoint)
@@ -128,6 +129,7 @@ class Handshakes {
     this.acceptor = acceptor
     this.run = run
     this.keepAlive = keepAliveOf(endpoint)
+    this.pending = new DeadlineQueue(NodeTls.handshakeMillis(endpoint.tls))
     this.max = endpoint.tls.handshakesMax ?? handshakesMaxDefault
   }
 
@@ -140,19 +142,13 @@ class Handshakes {
     const listener = this.listener!
     const ends = acceptedEnds(socket, listener.address)
     const handshake = new NodeTlsHandshake(this.acceptor, socket, {
+      deadlines: this.pending,
       run: this.run,
       transport: (secured) =>
         new NodeTransport(secured, this.shared, ends, NodeTls.security(secured), socket),
-      onDone: (transport) => {
-        this.pending.delete(handshake)
-        listener.accepted(transport)
-      },
-      onFailed: (reason, blame) => {
-        this.pending.delete(handshake)
-        this.tell(NetAddress.formatSocketAddress(ends.peer), reason, blame)
-      }
+      onDone: (transport) => listener.accepted(transport),
+      onFailed: (reason, blame) => this.tell(NetAddress.formatSocketAddress(ends.peer), reason, blame)
     })
-    this.pending.add(handshake)
     handshake.start()
   }
 
@@ -161,15 +157,14 @@ class Handshakes {
    * `handshakeTimeout`. In a rush of honest clients nobody has lasted that long, and those who came first are served.
    */
   private makeRoom(): boolean {
-    const [oldest] = this.pending
-    if (oldest === undefined || performance.now() - oldest.startedAt < handshakePatience) return false
-    oldest.giveWay(tooMany())
+    const { oldest } = this.pending
+    if (oldest === undefined || performance.now() - oldest.since < handshakePatience) return false
+    oldest.owner.giveWay(tooMany())
     return true
   }
 
   stop(): void {
-    for (const handshake of this.pending) handshake.cancel()
-    this.pending.clear()
+    for (const handshake of this.pending.endAll()) handshake.cancel()
   }
 
   /** What peers do is for those who look for it; what hooks do is not as it should be. */

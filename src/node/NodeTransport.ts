@@ -10,6 +10,7 @@ import type { Turn } from "../reactor/Turn.ts"
 import * as Tls from "../reactor/Tls.ts"
 import { accompany } from "./ballast.ts"
 import { move } from "./moving.ts"
+import type { DeadlineQueue, Timed } from "./DeadlineQueue.ts"
 import type * as NodeAddress from "./NodeAddress.ts"
 import { writePieces } from "./writePieces.ts"
 
@@ -25,8 +26,10 @@ interface Resettable extends net.Socket {
 }
 
 export interface NodeLimits extends StreamLimits {
-  /** Milliseconds that closing may take to flush. */
-  readonly closeTimeout: number
+  /** Those who flush what they have sent, before they are reset. */
+  readonly closing: DeadlineQueue
+  /** Those whose end went out, and whose peer has not ended its own side, before they are closed. */
+  readonly lingering: DeadlineQueue
 }
 
 /** How a stream gets TLS: given by the reactor, so that plain TCP does not load it. */
@@ -44,11 +47,8 @@ export interface Shared {
   readonly noDelay?: boolean | undefined
 }
 
-/** After our end went out: how long a peer may keep its own side open, its input dropped, before we close. */
-const lingerTimeout = 1_000
-
 /** A `net.Socket` (TCP, UNIX) or `tls.TLSSocket` as a transport. */
-export class NodeTransport extends StreamTransport {
+export class NodeTransport extends StreamTransport implements Timed {
   readonly security: Tls.Security
   readonly shared: Shared
   private readonly socket: net.Socket
@@ -58,7 +58,8 @@ export class NodeTransport extends StreamTransport {
   private ended = false
   private released = false
   private writes: "None" | "One" | "More" = "None"
-  private timer: NodeJS.Timeout | undefined = undefined
+  deadline: Timed["deadline"] = undefined
+  private flushed = false
 
   constructor(
     socket: net.Socket,
@@ -117,7 +118,7 @@ export class NodeTransport extends StreamTransport {
   }
 
   protected resetNow(): void {
-    clearTimeout(this.timer)
+    this.endDeadline()
     const { carrier, socket } = this
     // A UNIX socket has no reset.
     if (typeof carrier.remotePort === "number" && !this.ending) {
@@ -147,14 +148,27 @@ export class NodeTransport extends StreamTransport {
       socket.destroy()
       return
     }
-    this.timer = setTimeout(() => this.resetNow(), this.shared.limits.closeTimeout)
+    this.shared.limits.closing.begin(this)
     // The peer must be read to its end: closing over unread input would reset it, and lose what we sent.
     socket.resume()
     socket.end(() => {
-      clearTimeout(this.timer)
+      this.endDeadline()
+      this.flushed = true
       if (this.ended || socket.destroyed) socket.destroy()
-      else this.timer = setTimeout(() => socket.destroy(), lingerTimeout)
+      else this.shared.limits.lingering.begin(this)
     })
+  }
+
+  /** @internal */
+  onDeadline(): void {
+    if (this.flushed) this.socket.destroy()
+    else this.resetNow()
+  }
+
+  private endDeadline(): void {
+    const { closing, lingering } = this.shared.limits
+    if (this.flushed) lingering.end(this)
+    else closing.end(this)
   }
 
   protected secure(options: Tls.Upgrade, hello: Tls.Hello): Effect.Effect<Secured, TransportReason> {
@@ -207,7 +221,7 @@ export class NodeTransport extends StreamTransport {
   gotEnd(): void {
     this.ended = true
     this.onEnd()
-    if (this.timer !== undefined && this.socket.writableFinished) this.socket.destroy()
+    if (this.deadline !== undefined && this.socket.writableFinished) this.socket.destroy()
   }
 
   /** @internal */
@@ -223,7 +237,7 @@ export class NodeTransport extends StreamTransport {
 
   /** @internal */
   gotClose(): void {
-    clearTimeout(this.timer)
+    this.endDeadline()
     this.onClosed()
   }
 }

@@ -4,9 +4,12 @@ import * as Duration from "effect/Duration"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as Reason from "../reactor/Reason.ts"
 import { receiveBytesMaxDefault, sendBytesMaxDefault } from "../reactor/StreamLimits.ts"
+import { DeadlineQueue } from "./DeadlineQueue.ts"
 import type { NodeLimits } from "./NodeTransport.ts"
 
 const closeTimeoutDefault = 10_000
+/** After our end went out: how long a peer may keep its own side open, its input dropped, before we close. */
+const lingerTimeout = 1_000
 /** More overflows Node's timers, which then fire at once. */
 const timerMax = 2_147_483_647
 
@@ -14,11 +17,15 @@ const timerMax = 2_147_483_647
 export const timerMillis = (duration: Duration.Input): number =>
   Math.min(Duration.toMillis(duration), timerMax)
 
-export const limitsOf = (options: Endpoint.StreamOptions): NodeLimits => ({
-  receiveBytesMax: options.receiveBytesMax ?? receiveBytesMaxDefault,
-  sendBytesMax: options.sendBytesMax ?? sendBytesMaxDefault,
-  closeTimeout: options.closeTimeout === undefined ? closeTimeoutDefault : timerMillis(options.closeTimeout)
-})
+export const limitsOf = (options: Endpoint.StreamOptions): NodeLimits => {
+  const { closeTimeout = closeTimeoutDefault } = options
+  return {
+    receiveBytesMax: options.receiveBytesMax ?? receiveBytesMaxDefault,
+    sendBytesMax: options.sendBytesMax ?? sendBytesMaxDefault,
+    closing: new DeadlineQueue(timerMillis(closeTimeout)),
+    lingering: new DeadlineQueue(lingerTimeout)
+  }
+}
 
 /** The stream options as `node:net` spells them. Of keep-alive they have a part: see `keepAliveOf`. */
 export const socketOptions = (options: Endpoint.StreamOptions) => ({

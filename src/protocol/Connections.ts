@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
+import type { Slotted } from "../reactor/DenseSet.ts"
 import { type LoopHost, ReceiveLoop } from "../reactor/ReceiveLoop.ts"
 import type * as Transport from "../reactor/Transport.ts"
 import { show } from "./PeerKey.ts"
@@ -18,7 +19,8 @@ export interface ConnectionHost {
  * One connection of a server, from accept to the last finalizer. Its scope and context are made when somebody asks for
  * them: a protocol that only forwards never does.
  */
-export class Connection implements LoopHost {
+export class Connection implements LoopHost, Slotted {
+  slot = -1
   readonly id: number
   readonly transport: Transport.Closeable
   /** What runs its protocol. */

@@ -7,15 +7,19 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as NetAddress from "effect/net/NetAddress"
+import * as PubSub from "effect/PubSub"
 import * as References from "effect/References"
+import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Tracer from "effect/Tracer"
+import * as Closing from "../reactor/Closing.ts"
+import { DenseSet } from "../reactor/DenseSet.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import { Reactor } from "../reactor/Reactor.ts"
@@ -105,9 +109,10 @@ class Running implements ConnectionHost {
   private readonly counts: SubscriptionRef.SubscriptionRef<Counts>
   private readonly run: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly record: (before: Counts, now: Counts) => void
 
-  private readonly connections = new Set<Connection>()
+  private readonly connections = new DenseSet<Connection>()
   /** Over `connectionsMax`: on their way out. */
   private readonly refusals = new Set<Transport.Closeable>()
   private readonly stopping = Latch.makeUnsafe(false)
@@ -137,6 +142,7 @@ class Running implements ConnectionHost {
     // Merged once: a connection adds its scope and its annotations, nothing else.
     this.context = Context.add(context, Protocol.Stopping, this.stopping.await)
     this.run = Effect.runForkWith(this.context)
+    this.dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
     this.record = ServerMetrics.make(name, this.context)
   }
 
@@ -204,6 +210,10 @@ class Running implements ConnectionHost {
   ended(connection: Connection, exit: Exit.Exit<void, unknown>): void {
     const finalizers = connection.closeScope(exit)
     const close = connection.transport.close
+    const begin = Closing.beginOf(close)
+    if (begin !== undefined && finalizers === undefined && exit._tag === "Success") {
+      return begin(() => this.gone(connection, Exit.void))
+    }
     let last: Effect.Effect<void> = finalizers === undefined ? close : Effect.ensuring(finalizers, close)
     if (exit._tag === "Failure") last = Effect.ensuring(this.tell(connection, exit.cause), last)
     const fiber = this.run(last)
@@ -237,10 +247,10 @@ class Running implements ConnectionHost {
   private publish(): void {
     if (this.publishing) return
     this.publishing = true
-    this.run(Effect.andThen(Effect.yieldNow, this.publishNow))
+    this.dispatcher.scheduleTask(this.publishNow, 0)
   }
 
-  private readonly publishNow: Effect.Effect<void> = Effect.suspend(() => {
+  private readonly publishNow = (): void => {
     this.publishing = false
     const counts: Counts = {
       open: this.connections.size,
@@ -248,9 +258,11 @@ class Running implements ConnectionHost {
       refused: this.refused,
       failed: this.failed
     }
-    this.record(SubscriptionRef.getUnsafe(this.counts), counts)
-    return SubscriptionRef.set(this.counts, counts)
-  })
+    this.record(this.counts.value, counts)
+    // As `SubscriptionRef.set`, without a fiber: nobody else writes it.
+    this.counts.value = counts
+    PubSub.publishUnsafe(this.counts.pubsub, counts)
+  }
 
   /**
    * Waits for the one drain, which the first who asks starts. It runs in a fiber of its own: the usual way to
@@ -274,7 +286,7 @@ class Running implements ConnectionHost {
     for (const connection of this.connections) yield* connection.transport.abort
     for (const transport of this.refusals) yield* transport.abort
     yield* this.empty.await
-    yield* this.publishNow
+    this.publishNow()
   })
 
   private get isEmpty(): boolean {

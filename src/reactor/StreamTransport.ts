@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Pull from "effect/Pull"
+import * as Closing from "./Closing.ts"
 import * as Immediate from "./Immediate.ts"
 import { InputQueue } from "./InputQueue.ts"
 import * as Reason from "./Reason.ts"
@@ -286,22 +287,23 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   }
 
   get close(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (this.successor !== undefined) return this.successor.close
-      if (this.over) return Effect.void
-      // A handshake is under way: nothing can be flushed into it.
-      if (this.failure?._tag === "Detached") this.resetNow()
-      else if (this.outputState !== "Closing") {
-        this.flush()
-        this.outputState = "Closing"
-        this.input.clear()
-        this.closeOutput()
-        this.wakeReceiver()
-        this.wakeSenders()
-      }
-      if (this.over) return Effect.void
-      return Effect.uninterruptible(Effect.ignore(this.closed))
-    })
+    return Closing.make((onClosed) => this.beginClose(onClosed))
+  }
+
+  private beginClose(onClosed: () => void): void {
+    if (this.successor !== undefined) return this.successor.beginClose(onClosed)
+    // A handshake is under way: nothing can be flushed into it.
+    if (this.failure?._tag === "Detached" && !this.over) this.resetNow()
+    else if (this.outputState !== "Closing" && !this.over) {
+      this.flush()
+      this.outputState = "Closing"
+      this.input.clear()
+      this.closeOutput()
+      this.wakeReceiver()
+      this.wakeSenders()
+    }
+    if (this.over) onClosed()
+    else (this.closedWaiters ??= new Set()).add(onClosed)
   }
 
   get closed(): Effect.Effect<void, TransportError> {
