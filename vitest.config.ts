@@ -9,6 +9,8 @@ export default defineConfig({
     globalSetup: ["test/support/nodeVersion.ts"],
     setupFiles: ["test/support/leaks.ts"],
     testTimeout: 20_000,
+    // Many tests ask the real system, in real time: where others use the machine too, a second try may be allowed. It is told.
+    retry: Number(process.env.TEST_RETRIES ?? 0),
     reporters: ["default", new SummaryReporter()],
     typecheck: {
       enabled: true,

@@ -135,28 +135,29 @@ export class Keeper<A, E> {
       const made = yield* this.unlessStopped(Effect.exit(Scope.provide(this.attempt, scope)))
       let failure = made !== undefined && Exit.isFailure(made) ? made.cause : undefined
       if (made !== undefined && Exit.isSuccess(made)) {
-        const since = this.now
-        failure = yield* this.hold(made.value, since)
-        if (this.now - since >= Duration.toMillis(this.plan.resetAfter)) {
+        const begunAt = this.uptime
+        failure = yield* this.hold(made.value)
+        if (this.uptime - begunAt >= Duration.toMillis(this.plan.resetAfter)) {
           step = undefined
           attempt = 0
         }
       }
       attempt++
-      let until: number | undefined
+      let delay: number | undefined
       if (failure !== undefined && !this.isStopped) {
         step ??= yield* Schedule.toStep(this.plan.schedule)
-        until = yield* this.nextAttemptAt(step, failure)
+        delay = yield* this.nextDelay(step, failure)
       }
+      const dueAt = this.uptime + (delay ?? 0)
       this.skip = Deferred.makeUnsafe<void>()
       yield* this.enter(
-        until === undefined || failure === undefined
+        delay === undefined || failure === undefined
           ? { _tag: "Stopped", failure }
-          : { _tag: "Waiting", until, failure, attempt }
+          : { _tag: "Waiting", until: this.now + delay, failure, attempt }
       )
       if (made !== undefined && Exit.isFailure(made)) this.tellFailure(made.cause)
       yield* this.close(scope, failure)
-      if (until !== undefined) yield* this.waitUntil(until, this.skip)
+      if (delay !== undefined) yield* this.waitUntil(dueAt, this.skip)
       this.skip = undefined
     }
   })
@@ -184,16 +185,13 @@ export class Keeper<A, E> {
   )
 
   /** Has users use it until it is gone, and says why; `undefined` when it shall stop first. */
-  private hold(
-    { client, watch }: Made<A>,
-    since: number
-  ): Effect.Effect<Cause.Cause<Failure<E>> | undefined> {
+  private hold({ client, watch }: Made<A>): Effect.Effect<Cause.Cause<Failure<E>> | undefined> {
     // Before anybody else hears of it: nobody is given a client whose connection is known to be gone.
     watch.addObserver(() => {
       this.live = undefined
     })
     if (!this.isStopped) this.live = Exit.succeed(client)
-    return this.enter({ _tag: "Connected", client, since }).pipe(
+    return this.enter({ _tag: "Connected", client, since: this.now }).pipe(
       Effect.andThen(this.unlessStopped(Fiber.await(watch))),
       Effect.map((gone) => {
         this.live = undefined
@@ -202,8 +200,8 @@ export class Keeper<A, E> {
     )
   }
 
-  /** When to try again; `undefined` for never. */
-  private nextAttemptAt(step: Step<E>, failure: Cause.Cause<Failure<E>>): Effect.Effect<number | undefined> {
+  /** In how many milliseconds to try again; `undefined` for never. */
+  private nextDelay(step: Step<E>, failure: Cause.Cause<Failure<E>>): Effect.Effect<number | undefined> {
     return Effect.gen({ self: this }, function* () {
       const { isFatal } = this.plan
       if (Cause.hasDies(failure)) yield* this.report(failure)
@@ -218,16 +216,16 @@ export class Keeper<A, E> {
         `no connection to ${this.plan.endpoint}, next attempt in ${Duration.format(delay)}`,
         failure
       )
-      return this.now + Duration.toMillis(delay)
+      return Duration.toMillis(delay)
     }).pipe(
       // The schedule's or the predicate's fault.
       Effect.catchCause((cause) => Effect.as(this.report(cause), undefined))
     )
   }
 
-  private waitUntil(until: number, skip: Deferred.Deferred<void>): Effect.Effect<unknown> {
+  private waitUntil(dueAt: number, skip: Deferred.Deferred<void>): Effect.Effect<unknown> {
     return Effect.suspend(() => {
-      const delay = Effect.sleep(Math.max(0, until - this.now))
+      const delay = Effect.sleep(Math.max(0, dueAt - this.uptime))
       return this.unlessStopped(Effect.raceFirst(delay, Deferred.await(skip)))
     })
   }
@@ -256,6 +254,11 @@ export class Keeper<A, E> {
 
   private get now(): number {
     return this.clock.currentTimeMillisUnsafe()
+  }
+
+  /** Milliseconds that setting the wall clock does not change. */
+  private get uptime(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 
   // --- its state ----------------------------------------------------------------------------------------

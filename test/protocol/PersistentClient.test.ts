@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -117,6 +118,27 @@ describe("attempts", () => {
       yield* dialed.settled
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(seconds(dialed.times).slice(5), [19.124])
+    })
+  )
+
+  it.effect("take no notice when the wall clock is set", () =>
+    Effect.gen(function* () {
+      const dialed = yield* dialing((attempt) => (attempt === 4 ? "connect" : refused()))
+      const clock = yield* Clock.Clock
+      let stepped = 0
+      const wall = { currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + stepped }
+      yield* keeping(dialed, itself, { resetAfter: "5 seconds" }).pipe(
+        Effect.provideService(Clock.Clock, Object.assign(Object.create(clock) as Clock.Clock, wall))
+      )
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(dialed.times.length, 4)
+      stepped = -3_600_000
+      yield* (yield* dialed.peer).close
+      yield* dialed.settled
+      yield* TestClock.adjust("999 millis")
+      assert.strictEqual(dialed.times.length, 4)
+      yield* TestClock.adjust("1 milli")
+      assert.strictEqual(dialed.times.length, 5)
     })
   )
 

@@ -1,10 +1,13 @@
 /**
- * The last lines of a test run: what was skipped and why, and `N passed, N failed` alone on a line. A file that does not
- * load or clean up after itself, and an error outside of any test, count as failed.
+ * The last lines of a test run: what was skipped and why, what passed at a second try only (`TEST_RETRIES`), what failed, and
+ * `N passed, N failed` alone on a line. A file that does not load or clean up after itself, and an error outside of any
+ * test, count as failed.
  */
-import type { Reporter, TestModule } from "vitest/node"
+import type { Reporter, TestCase, TestModule } from "vitest/node"
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const nameOf = (test: TestCase): string => `${test.module.relativeModuleId} ${test.fullName}`
 
 export class SummaryReporter implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandledErrors: ReadonlyArray<unknown>): void {
@@ -15,9 +18,16 @@ export class SummaryReporter implements Reporter {
     for (const test of skipped) {
       const result = test.result()
       const note = result.state === "skipped" && result.note !== undefined ? ` (${result.note})` : ""
-      print(`skipped: ${test.module.relativeModuleId} ${test.fullName}${note}`)
+      print(`skipped: ${nameOf(test)}${note}`)
     }
     if (skipped.length > 0) print(`${skipped.length} skipped`)
+    for (const test of tests) {
+      if (test.diagnostic()?.flaky === true) print(`passed at a second try: ${nameOf(test)}`)
+    }
+    for (const test of inState("failed")) print(`failed: ${nameOf(test)}`)
+    for (const module of modules) {
+      if (module.errors().length > 0) print(`failed outside of tests: ${module.relativeModuleId}`)
+    }
     print(`${inState("passed").length} passed, ${inState("failed").length + broken} failed`)
   }
 }
