@@ -1,9 +1,9 @@
 /**
- * `node bench/timers.ts [--quick] [--pending 100000,1000000]`
+ * `node bench/timers.ts [--quick] [--rounds 7] [--pending 100000,1000000]`
  *
  * What a timer costs, many pending: to create, to cancel in any order, to push forward, to keep, and to fire. Each
  * way to have timers runs in processes of its own, in turn; a figure is the median over the rounds, and a ratio the median of
- * the ratios to `setTimeout` within each round. Then the data structures alone.
+ * the ratios to `setTimeout` within each round. Then the data structures alone. `--quick`: without those that take long.
  */
 import { spawnSync } from "node:child_process"
 import { parseArgs } from "node:util"
@@ -325,7 +325,8 @@ const table = (
 }
 
 const main = (): void => {
-  const rounds = Number(given.rounds ?? (given.quick ? 3 : 7))
+  const rounds = Number(given.rounds ?? 7)
+  const names = Object.keys(subjects)
   print(machine.description())
   print(`${rounds} rounds, medians; ns each, bytes each; cancelled and pushed in random order`)
   for (const pending of given.pending.split(",").map(Number)) {
@@ -333,7 +334,7 @@ const main = (): void => {
       const words = delays === "same" ? "a minute each" : "random from a minute to an hour"
       table(
         `${pending} pending, delays ${words}`,
-        [...Object.keys(subjects), "Twisted, callLater"],
+        given.quick ? names.slice(0, 2) : [...names, "Twisted, callLater"],
         ["create", "cancel", "push", "rss", "heap"],
         rounds,
         (name) => runChild(name, pending, delays, []),
@@ -350,7 +351,7 @@ const main = (): void => {
   }
   table(
     "100000 firing within a second: processor microseconds each; milliseconds late (and early at most)",
-    Object.keys(subjects),
+    given.quick ? names.slice(0, 2) : names,
     ["cpu", "p50", "p99", "early"],
     rounds,
     (name) => runChild(name, 100_000, "random", ["--fire"])

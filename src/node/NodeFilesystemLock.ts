@@ -26,8 +26,7 @@ const attempt = (path: string): "Taken" | "Broken" | "Held" => {
     const owner = ProcessLink.read(path)
     if (owner === undefined) continue
     if (typeof owner === "string") throw new NotALock({ detail: `not a lock: it ${owner}` })
-    const former = owner === process.pid && ProcessLink.isOlderThanThisProcess(path)
-    if (ProcessLink.isAlive(owner) && !former) return "Held"
+    if (ProcessLink.isHeld(path, owner)) return "Held"
     broken = true
     ProcessLink.breakDead(path, owner)
   }
@@ -60,7 +59,7 @@ export const at = (path: string): FilesystemLockFile => ({
 export const isLocked = (path: string): Effect.Effect<boolean, FilesystemLockError> =>
   tried(path, () => {
     const owner = ProcessLink.read(path)
-    return typeof owner === "number" && ProcessLink.isAlive(owner)
+    return typeof owner === "number" && ProcessLink.isHeld(path, owner)
   })
 
 export const layer: Layer.Layer<FilesystemLocks> = Layer.succeed(FilesystemLocks, { at })

@@ -20,6 +20,19 @@ const platform = Layer.mergeAll(NodeReactor.layer, NodeSignals.layer, NodeTimers
 /** Longer than any program runs; Node takes no more for one timer. */
 const keepAliveMillis = 2 ** 31 - 1
 
+const standardStreams = [() => process.stdout, () => process.stderr]
+
+/** Whoever read what the program writes may go first: the exit code stays what it is. */
+const readerMayGo = Effect.sync(() => {
+  for (const standard of standardStreams) {
+    try {
+      standard().on("error", () => {})
+    } catch {
+      // The program has closed it.
+    }
+  }
+})
+
 /** What is still to be written to a pipe is written. */
 const flushed = (standard: () => NodeJS.WriteStream): Promise<void> => {
   try {
@@ -35,21 +48,20 @@ const flushed = (standard: () => NodeJS.WriteStream): Promise<void> => {
 /**
  * Runs the main function of a program, which may be given the program's arguments, and then ends the process: with 0; with 1,
  * the failure logged; with the code of an `ExitCode`; with 128 and the signal's number after SIGINT or SIGTERM, which
- * interrupt it. What it has begun in its scope is ended first, whatever else keeps the process alive is not waited for.
- * Twisted: `task.react`.
+ * interrupt it. What it has begun in its scope is ended first, and what was written is handed over, while somebody reads it;
+ * whatever else keeps the process alive is not waited for. Twisted: `task.react`.
  */
 export const react = <A, E>(
   main: Effect.Effect<A, E, Provided> | ((...args: ReadonlyArray<string>) => Effect.Effect<A, E, Provided>)
 ): void => {
   const effect = typeof main === "function" ? Effect.suspend(() => main(...process.argv.slice(2))) : main
   const keepAlive = setInterval(() => {}, keepAliveMillis)
-  const fiber = Effect.runFork(Effect.provide(toExitCode(effect), platform))
+  const code = toExitCode(Effect.ensuring(effect, readerMayGo))
+  const fiber = Effect.runFork(Effect.provide(code, platform))
   fiber.addObserver((exit) => {
     clearInterval(keepAlive)
     if (Exit.isFailure(exit)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
     process.exitCode = Exit.isSuccess(exit) ? exit.value : 1
-    void Promise.all([flushed(() => process.stdout), flushed(() => process.stderr)]).then(() =>
-      process.exit()
-    )
+    void Promise.all(standardStreams.map(flushed)).then(() => process.exit())
   })
 }

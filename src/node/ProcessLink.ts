@@ -54,6 +54,13 @@ export const isOlderThanThisProcess = (link: string): boolean => {
   return made !== undefined && made < started - tickMillis
 }
 
+/**
+ * Whether the process that a link names has it: it lives, and is not this one in a former life. A number that was given to
+ * another process since then is taken for the first one.
+ */
+export const isHeld = (link: string, owner: number): boolean =>
+  isAlive(owner) && !(owner === process.pid && isOlderThanThisProcess(link))
+
 /** Tells a link from another one of the same name, as long as it names `owner`. */
 const identify = (link: string, owner: number): string | undefined => {
   const stat = fs.lstatSync(link, { throwIfNoEntry: false, bigint: true })
@@ -74,7 +81,7 @@ export const breakDead = (link: string, owner: number): void => {
   const right = `${link}.${dead}`
   if (!take(right)) {
     const breaker = read(right)
-    if (typeof breaker === "number" && !isAlive(breaker)) breakDead(right, breaker)
+    if (typeof breaker === "number" && !isHeld(right, breaker)) breakDead(right, breaker)
     return
   }
   try {

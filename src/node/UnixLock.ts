@@ -53,8 +53,9 @@ export class UnixLock {
 /** Whether a live process holds the lock of a socket file. Twisted: `isLocked`. */
 export const isHeld = (file: string): boolean => {
   try {
-    const owner = ProcessLink.read(lockOf(file))
-    return typeof owner === "number" && ProcessLink.isAlive(owner)
+    const lock = lockOf(file)
+    const owner = ProcessLink.read(lock)
+    return typeof owner === "number" && ProcessLink.isHeld(lock, owner)
   } catch {
     return false
   }

@@ -18,12 +18,13 @@ import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Tracer from "effect/Tracer"
+import { isFaulty } from "../reactor/Blame.ts"
 import * as Closing from "../reactor/Closing.ts"
 import { DenseSet } from "../reactor/DenseSet.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import { Reactor } from "../reactor/Reactor.ts"
-import { type ListenError, TransportError } from "../reactor/ReactorError.ts"
+import type { ListenError } from "../reactor/ReactorError.ts"
 import type * as Transport from "../reactor/Transport.ts"
 import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
 import * as Receiving from "../reactor/Receiving.ts"
@@ -230,7 +231,7 @@ class Running implements ConnectionHost {
   }
 
   private tell(connection: Connection, cause: Cause.Cause<unknown>): Effect.Effect<void> {
-    const faulty = isFaulty(cause)
+    const faulty = isFaulty(cause, "Local")
     if (faulty && !connection.failed) {
       connection.failed = true
       this.failed++
@@ -298,20 +299,4 @@ class Running implements ConnectionHost {
       this.isEmpty ? Effect.void : Effect.asVoid(Effect.timeoutOption(this.empty.await, timeout))
     )
   }
-}
-
-/** A failure of ours: not an interruption, not the end of input, no abort, nothing the peer or the network did. */
-const isFaulty = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.some(
-    (reason) =>
-      reason._tag === "Die" ||
-      (reason._tag === "Fail" && !Cause.isDone(reason.error) && !isExpected(reason.error))
-  )
-
-/** The peer's fault, or our own wish: who aborts a connection, as a draining server does, means it. */
-const isExpected = (error: unknown): boolean => {
-  const { reason } = (typeof error === "object" && error !== null ? error : {}) as {
-    readonly reason?: { readonly _tag?: unknown; readonly fault?: unknown } | null | undefined
-  }
-  return reason?.fault === "Remote" || (error instanceof TransportError && error.reason._tag === "Aborted")
 }

@@ -19,7 +19,7 @@ import * as Scope from "effect/Scope"
 import type { CooperativeTask, RotatingTask, Rotation, Task, TaskStopped } from "./CooperativeTask.ts"
 import { EffectTask } from "./CooperativeTaskEffect.ts"
 import { IteratorTask } from "./CooperativeTaskIterator.ts"
-import { millisOf } from "./DelayedCall.ts"
+import { delayOf } from "./DelayedCall.ts"
 import { Timers } from "./Timers.ts"
 
 export {
@@ -33,9 +33,12 @@ export {
 } from "./CooperativeTask.ts"
 
 export interface Options {
-  /** How long tasks may take before others get their turn; at least one step is taken. Default 10 ms. */
+  /**
+   * How long tasks may take before others get their turn; at least one step is taken. Default 10 ms. A negative one, or
+   * NaN, is a defect: `InvalidDelay`.
+   */
   readonly slice?: Duration.Input | undefined
-  /** How many steps a slice may have. Default 10,000. */
+  /** How many steps a slice may have, at least 1. Default 10,000. */
   readonly stepsMax?: number | undefined
 }
 
@@ -85,7 +88,7 @@ class Slices implements Rotation {
 
   constructor(timers: Timers["Service"], options: Options) {
     this.timers = timers
-    this.sliceMillis = millisOf(options.slice ?? sliceDefault)
+    this.sliceMillis = delayOf(options.slice ?? sliceDefault)
     this.stepsMax = options.stepsMax ?? stepsMaxDefault
   }
 
@@ -108,7 +111,8 @@ class Slices implements Rotation {
     while ((task = this.take()) !== undefined) {
       task.step()
       this.offer(task)
-      if (++steps >= this.stepsMax || this.timers.now() >= end) {
+      // Not a number is no permission to go on.
+      if (!(++steps < this.stepsMax) || this.timers.now() >= end) {
         this.wake()
         return
       }
@@ -146,11 +150,13 @@ export const make = (
     /** Begins a task, as a part of these scopes; it leaves them when it ends. */
     const begin = (work: Work, context: Context.Context<never>, scopes: ReadonlyArray<Scope.Scope>) =>
       Effect.suspend(() => {
+        const iterator = Effect.isEffect(work) ? undefined : work[Symbol.iterator]()
         const parts = scopes.map((scope) => Scope.forkUnsafe(scope))
         const ended = () => parts.forEach((part) => Scope.closeUnsafe(part, Exit.void))
-        const task: Task<unknown, unknown> = Effect.isEffect(work)
-          ? new EffectTask(slices, context, ended, work as Effect.Effect<unknown, unknown>)
-          : new IteratorTask(slices, context, ended, work[Symbol.iterator]())
+        const task: Task<unknown, unknown> =
+          iterator === undefined
+            ? new EffectTask(slices, context, ended, work as Effect.Effect<unknown, unknown>)
+            : new IteratorTask(slices, context, ended, iterator)
         slices.offer(task)
         const stop = Effect.ignore(task.stop)
         return Effect.as(

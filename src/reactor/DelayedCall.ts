@@ -165,3 +165,17 @@ export class DelayedCall implements Queued {
     return this.called ? Effect.fail(new AlreadyCalled()) : Effect.fail(new AlreadyCancelled())
   }
 }
+
+/** A call that tells when it will not be made: it was cancelled, or its timers ended. */
+export class WatchedCall extends DelayedCall {
+  private readonly cancelled: () => void
+
+  constructor(keeper: Keeper, deadline: number, action: () => void, cancelled: () => void) {
+    super(keeper, deadline, action)
+    this.cancelled = cancelled
+  }
+
+  protected override dropped(): void {
+    this.cancelled()
+  }
+}

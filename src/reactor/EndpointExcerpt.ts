@@ -1,4 +1,7 @@
 /** Shows a description, or a part of it, on one line of a terminal, whatever characters it holds. */
+import { visible } from "../result/VisibleText.ts"
+
+export { visible }
 
 /** A stretch of a description, in UTF-16 code units as `String.slice` counts. `length` 0 is a place between two. */
 export interface Position {
@@ -12,26 +15,9 @@ const columnsBeforeMax = 30
 const quotedMax = 40
 const ellipsis = "..."
 
-/** Controls, invisible and direction-changing characters, line separators, lone halves of surrogate pairs. */
-const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u
 const combining = /\p{M}/u
 const wide =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\uFF01-\uFF60]/u
-
-const short: ReadonlyMap<string, string> = new Map([
-  ["\n", "\\n"],
-  ["\r", "\\r"],
-  ["\t", "\\t"]
-])
-
-const shown = (character: string): string => {
-  if (!hidden.test(character)) return character
-  const hex = character.codePointAt(0)!.toString(16)
-  return short.get(character) ?? (hex.length <= 2 ? `\\x${hex.padStart(2, "0")}` : `\\u{${hex}}`)
-}
-
-/** The text with everything that cannot be seen written as `\n`, `\x1b`, `\u{202e}`. */
-export const visible = (text: string): string => Array.from(text, shown).join("")
 
 /** The text in double quotes, on one line, at most 40 characters of it. */
 export const quoted = (text: string): string =>
@@ -51,7 +37,7 @@ const cells = (text: string, offset: number): ReadonlyArray<Cell> => {
   let end = offset
   return Array.from(text, (character) => {
     end += character.length
-    const seen = shown(character)
+    const seen = visible(character)
     const columns = seen !== character ? seen.length : combining.test(seen) ? 0 : wide.test(seen) ? 2 : 1
     return { text: seen, columns, end }
   })

@@ -4,7 +4,7 @@
  * - Runs stay on the grid: begin + k * interval. They never overlap: a run that lasts longer than the interval is
  *   awaited, and the slots missed meanwhile collapse into the next one (`withCount` tells how many there were).
  * - The loop is an effect, `run`, that fails as a run fails: nobody has to watch a handle. Interrupting it interrupts
- *   the run and ends the loop.
+ *   the run and ends the loop; so does the end of its timers.
  * - An interval of 0 is as soon as possible, after what else is ready.
  */
 import * as Data from "effect/Data"
@@ -39,6 +39,9 @@ export interface Options {
   readonly now?: boolean | undefined
 }
 
+/** In milliseconds. */
+const nanosecond = 1e-6
+
 /** A loop that waits for its next slot. */
 interface Waiting {
   readonly call: DelayedCall
@@ -65,20 +68,24 @@ export class LoopingCall<out E = never, out R = never> {
 
   constructor(once: (count: number) => Effect.Effect<unknown, E, R>, interval: number, now: boolean) {
     this.once = once
-    this.interval = interval
+    // Less than a clock can tell is no grid.
+    this.interval = interval < nanosecond ? 0 : interval
     this.now = now
-    this.run = Effect.flatMap(Timers, (timers) =>
-      Effect.suspend((): Effect.Effect<void, E | AlreadyLooping, R> => {
+    this.run = Effect.acquireUseRelease(
+      Effect.flatMap(Timers, (timers) => {
         if (this.state !== "resting") return Effect.fail(new AlreadyLooping())
         this.state = "looping"
-        return Effect.ensuring(this.loop(timers), Effect.sync(this.ended))
-      })
+        return Effect.succeed(timers)
+      }),
+      (timers) => this.loop(timers),
+      () => Effect.sync(this.ended)
     )
     this.stop = Effect.suspend(() => {
       if (this.state !== "looping") return Effect.fail(new NotLooping())
       this.state = "stopping"
-      this.waiting?.call.cancelUnsafe()
-      this.waiting?.wake()
+      const { waiting } = this
+      waiting?.wake()
+      waiting?.call.cancelUnsafe()
       return Effect.void
     })
     this.reset = Effect.suspend(() => {
@@ -134,7 +141,7 @@ export class LoopingCall<out E = never, out R = never> {
         this.waiting = undefined
         resume(Effect.void)
       }
-      const call = timers.callAtUnsafe(time, wake)
+      const call = timers.callAtUnsafe(time, wake, () => resume(Effect.interrupt))
       this.waiting = { call, wake }
       return Effect.sync(() => {
         this.waiting = undefined

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import { isFaulty } from "./Blame.ts"
 import type * as Endpoint from "./Endpoint.ts"
 import { visible } from "./EndpointExcerpt.ts"
 import type { Listener } from "./Listener.ts"
@@ -136,7 +137,7 @@ class PreparedListener extends StreamListener {
     const peer = visible(NetAddress.formatSocketAddress(transport.peer))
     const place = this.endpoint
     if (cause.reasons.every((reason) => reason._tag === "Interrupt")) return Effect.void
-    if (isFaulty(cause)) return UnhandledFailure.report({ cause, place, peer })
+    if (isFaulty(cause, "Remote")) return UnhandledFailure.report({ cause, place, peer })
     return Effect.annotateLogs(Effect.logDebug("connection refused", cause), { place, peer })
   }
 
@@ -155,13 +156,3 @@ class PreparedListener extends StreamListener {
 }
 
 const drop = (transport: Closeable): Effect.Effect<void> => Effect.andThen(transport.abort, transport.close)
-
-/** Died, or failed for a reason that says it is our own; what we aborted ourselves is meant. */
-const isFaulty = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.some((reason) => {
-    if (reason._tag !== "Fail") return reason._tag === "Die"
-    const { reason: why } = (reason.error ?? {}) as {
-      readonly reason?: { readonly _tag?: unknown; readonly fault?: unknown } | null | undefined
-    }
-    return why?.fault === "Local" && why._tag !== "Aborted"
-  })

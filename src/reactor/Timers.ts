@@ -2,7 +2,8 @@
  * Calls to be made later, all of them on one platform timer. Twisted: `IReactorTime`.
  *
  * - Calls are made in the order of their deadlines, those of one deadline in the order they were scheduled. What a
- *   call schedules is made in a later pass, even without a delay: in between, others get their turn.
+ *   call schedules is made in a later pass, even without a delay: in between, others get their turn. They do, too,
+ *   after 10 ms of a pass, however many calls are due.
  * - Time is monotonic: setting the wall clock changes nothing. Delays may be longer than 2^31 milliseconds, and infinite.
  * - A call that throws, fails or dies is reported (`UnhandledFailure`) and stops nothing.
  * - Calls keep the process alive, as the platform's timers do.
@@ -18,7 +19,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { checkedDelay, DelayedCall, delayOf, InvalidDelay, type Keeper } from "./DelayedCall.ts"
+import { checkedDelay, DelayedCall, delayOf, InvalidDelay, type Keeper, WatchedCall } from "./DelayedCall.ts"
 import { ClockAlarm } from "./TimersClock.ts"
 import { type Alarm, TimersEngine } from "./TimersEngine.ts"
 import * as UnhandledFailure from "./UnhandledFailure.ts"
@@ -46,11 +47,16 @@ export class Timers extends Context.Service<
     ) => Effect.Effect<DelayedCall, InvalidDelay, R | Scope.Scope>
     /**
      * Calls `action` after the delay, for code inside an event: no fiber, no scope. Whoever holds the call cancels
-     * it; it is cancelled when these timers end. Throws `InvalidDelay`.
+     * it; it is cancelled when these timers end. `cancelled` is told of either, at once, and must not throw.
+     * Throws `InvalidDelay`.
      */
-    readonly callLaterUnsafe: (delay: Duration.Input, action: () => void) => DelayedCall
+    readonly callLaterUnsafe: (
+      delay: Duration.Input,
+      action: () => void,
+      cancelled?: () => void
+    ) => DelayedCall
     /** As `callLaterUnsafe`, at a time of `now`; in the next pass when that is over. Throws `InvalidDelay` for NaN. */
-    readonly callAtUnsafe: (time: number, action: () => void) => DelayedCall
+    readonly callAtUnsafe: (time: number, action: () => void, cancelled?: () => void) => DelayedCall
     /** The calls that are still to be made, in their order. Twisted: `getDelayedCalls`. */
     readonly pending: Effect.Effect<ReadonlyArray<DelayedCall>>
   }
@@ -124,22 +130,31 @@ export const make = (
       effect: Effect.Effect<unknown, E, R>,
       options?: CallOptions
     ) =>
-      Effect.flatMap(Effect.context<R | Scope.Scope>(), (context) =>
-        Effect.flatMap(checkedDelay(delay), (millis) => {
-          const deadline = engine.now() + millis
-          const call = engine.add(new DelayedEffect(engine, deadline, context, effect, options?.place))
-          const cancel = Effect.sync(() => call.cancelUnsafe())
-          return Effect.as(Scope.addFinalizer(call.part, cancel), call)
-        })
+      Effect.uninterruptible(
+        Effect.flatMap(Effect.context<R | Scope.Scope>(), (context) =>
+          Effect.flatMap(checkedDelay(delay), (millis) => {
+            const deadline = engine.now() + millis
+            const call = engine.add(new DelayedEffect(engine, deadline, context, effect, options?.place))
+            const cancel = Effect.sync(() => call.cancelUnsafe())
+            return Effect.as(Scope.addFinalizer(call.part, cancel), call)
+          })
+        )
+      )
+
+    const callAt = (deadline: number, action: () => void, cancelled: (() => void) | undefined) =>
+      engine.add(
+        cancelled === undefined
+          ? new DelayedCall(engine, deadline, action)
+          : new WatchedCall(engine, deadline, action, cancelled)
       )
 
     return Timers.of({
       now: engine.now,
       callLater,
-      callLaterUnsafe: (delay, action) => engine.callAt(engine.now() + delayOf(delay), action),
-      callAtUnsafe: (time, action) => {
+      callLaterUnsafe: (delay, action, cancelled) => callAt(engine.now() + delayOf(delay), action, cancelled),
+      callAtUnsafe: (time, action, cancelled) => {
         if (Number.isNaN(time)) throw new InvalidDelay({ delay: time })
-        return engine.callAt(Math.max(time, engine.now()), action)
+        return callAt(Math.max(time, engine.now()), action, cancelled)
       },
       pending: Effect.sync(() => engine.pending())
     })

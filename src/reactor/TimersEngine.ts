@@ -1,4 +1,4 @@
-import { DelayedCall, type Keeper } from "./DelayedCall.ts"
+import type { DelayedCall, Keeper } from "./DelayedCall.ts"
 import { TimerQueue } from "./TimerQueue.ts"
 
 /** What a platform supplies to `Timers`: a clock, and one alarm on it. */
@@ -11,6 +11,9 @@ export interface Alarm {
    */
   readonly set: (deadline: number) => void
 }
+
+/** How long a pass goes on when much is due at once, in milliseconds. */
+const passMax = 10
 
 /** The rules of `Timers`, whatever the platform: all calls in one queue, one alarm for the earliest. */
 export class TimersEngine implements Keeper {
@@ -32,10 +35,6 @@ export class TimersEngine implements Keeper {
   readonly now = (): number => {
     const now = this.alarm.now()
     return now > this.latest ? (this.latest = now) : this.latest
-  }
-
-  callAt(deadline: number, action: () => void): DelayedCall {
-    return this.add(new DelayedCall(this, deadline, action))
   }
 
   add<Call extends DelayedCall>(call: Call): Call {
@@ -69,10 +68,14 @@ export class TimersEngine implements Keeper {
     this.arm(Number.POSITIVE_INFINITY)
   }
 
-  /** Makes all calls that are due. What they schedule waits for a later pass, so that others get their turn. */
+  /**
+   * Makes the calls that are due. What they schedule waits for a later pass, and so do, after a while, those that are
+   * left: others get their turn.
+   */
   private pass(): void {
     this.armed = Number.POSITIVE_INFINITY
     const now = this.now()
+    const end = now + passMax
     const { orderLimit } = this.queue
     this.passing = true
     let call: DelayedCall | undefined
@@ -82,6 +85,7 @@ export class TimersEngine implements Keeper {
       } catch (defect) {
         this.failed(defect, "a delayed call")
       }
+      if (this.now() >= end) break
     }
     this.passing = false
     this.arm(this.queue.next)

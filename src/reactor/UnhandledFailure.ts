@@ -3,12 +3,14 @@
  * joins it; what is forked here, and every connection of a `Server`, is reported when it does: once per
  * failure, with its place, peer and span.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import { markReported, newsOf } from "../result/FailureCapture.ts"
+import { loggable } from "../result/FailureRender.ts"
 
 export interface Report {
   readonly cause: Cause.Cause<unknown>
@@ -27,7 +29,7 @@ export const Reporter: Context.Reference<(report: Report) => Effect.Effect<void>
     defaultValue:
       () =>
       ({ cause, peer, place, span }: Report) =>
-        Effect.logError(`Unhandled failure in ${place}`, cause).pipe(
+        Effect.logError(`Unhandled failure in ${place}`, loggable(cause)).pipe(
           Effect.annotateLogs({
             place,
             ...(peer === undefined ? {} : { peer }),
@@ -37,22 +39,19 @@ export const Reporter: Context.Reference<(report: Report) => Effect.Effect<void>
   }
 )
 
-/** On the reasons of a cause that was reported: they may still travel on, to whoever joins the fiber. */
-class Reported extends Context.Service<Reported, true>()("spindle/reactor/UnhandledFailure/Reported") {}
-
-const marked = <E>(cause: Cause.Cause<E>): Cause.Cause<E> =>
-  Cause.annotate(cause, Context.make(Reported, true))
-
-const isNews = (reason: Cause.Reason<unknown>): boolean =>
-  reason._tag !== "Interrupt" && !reason.annotations.has(Reported.key)
-
-/** Reports a failure, unless `fork` has reported it before, or it is only an interruption. */
+/**
+ * Reports a failure: what in it is no interruption, and was not reported before, by whomever (`Failure.report`, `fork`, a
+ * server, the end of a scope). A cause that was never captured (`Failure.fromCause`) has no copies that would know: whoever
+ * lets it travel on after this makes it fail with `Failure.markReported(cause)`.
+ */
 export const report = (failure: Omit<Report, "span">): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (!failure.cause.reasons.some(isNews)) return Effect.void
+    const cause = newsOf(failure.cause)
+    if (cause === undefined) return Effect.void
+    markReported(cause)
     return Effect.withFiber((fiber) =>
       Effect.flatMap(Reporter, (tell) =>
-        tell({ ...failure, span: Context.getOrUndefined(fiber.context, Tracer.ParentSpan) })
+        tell({ ...failure, cause, span: Context.getOrUndefined(fiber.context, Tracer.ParentSpan) })
       )
     )
   })
@@ -64,7 +63,7 @@ export const fork = <A, E, R>(
 ): Effect.Effect<Fiber.Fiber<A, E>, never, R | Scope.Scope> => {
   const tell = (cause: Cause.Cause<E>) => report({ cause, place: options.place, peer: options.peer })
   return effect.pipe(
-    Effect.catchCause((cause) => Effect.andThen(tell(cause), Effect.failCause(marked(cause)))),
+    Effect.catchCause((cause) => Effect.flatMap(tell(cause), () => Effect.failCause(markReported(cause)))),
     // An interrupted fiber skips the line above: here is told what its finalizers died of.
     Effect.onError(tell),
     Effect.forkScoped({ startImmediately: true })

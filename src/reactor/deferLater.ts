@@ -4,7 +4,8 @@ import { checkedDelay, type InvalidDelay } from "./DelayedCall.ts"
 import { Timers } from "./Timers.ts"
 
 /**
- * Waits, then runs the effect, if there is one, in the fiber that waited. Interrupting it cancels the timer.
+ * Waits, then runs the effect, if there is one, in the fiber that waited. Interrupting it cancels the timer; the end of
+ * the timers interrupts it.
  * Twisted: `task.deferLater`.
  */
 export const deferLater: {
@@ -20,7 +21,11 @@ export const deferLater: {
   const wait = Effect.flatMap(Timers, (timers) =>
     Effect.flatMap(checkedDelay(delay), (millis) =>
       Effect.callback<void>((resume) => {
-        const call = timers.callLaterUnsafe(millis, () => resume(Effect.void))
+        const call = timers.callLaterUnsafe(
+          millis,
+          () => resume(Effect.void),
+          () => resume(Effect.interrupt)
+        )
         return Effect.sync(() => void call.cancelUnsafe())
       })
     )

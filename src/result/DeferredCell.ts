@@ -2,8 +2,11 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import { type AnyDeferred, deliver, type Listener } from "./DeferredDelivery.ts"
+import type { HandleList } from "./DeferredHandleList.ts"
 import type { DeferredScope } from "./DeferredScope.ts"
+import { messageOfCause } from "./FailureRender.ts"
 
 /**
  * The types of a handle. It is there for the compiler alone, which could not infer them from the methods of a handle of
@@ -27,12 +30,12 @@ export abstract class DeferredCell<out A, out E> implements Variance<A, E> {
   first: Listener | undefined = undefined
   private last: Listener | undefined = undefined
   private pauses = 0
-  /** @internal A link in the list of its scope: while it waits, and while it has failed unseen. */
+  /** @internal The list of its scope in which it is: while it waits, and while it has failed unseen. */
+  list: HandleList | undefined = undefined
+  /** @internal Its neighbours there. */
   older: AnyDeferred | undefined = undefined
   /** @internal */
   newer: AnyDeferred | undefined = undefined
-  /** @internal */
-  tracked = false
   /** @internal Where it was made, if that is asked for. */
   readonly madeAt: string | undefined
 
@@ -79,8 +82,13 @@ export abstract class DeferredCell<out A, out E> implements Variance<A, E> {
 
   toString(): string {
     if (this.exit === undefined) return "Deferred(waiting)"
-    const state = Exit.isSuccess(this.exit) ? "succeeded" : `failed: ${String(Cause.squash(this.exit.cause))}`
+    const state = Exit.isSuccess(this.exit) ? "succeeded" : `failed: ${messageOfCause(this.exit.cause)}`
     return this.pauses > 0 ? `Deferred(${state}, paused)` : `Deferred(${state})`
+  }
+
+  /** Not its scope, and what that knows. */
+  [NodeInspectSymbol](): unknown {
+    return this.toString()
   }
 
   // --- listeners ------------------------------------------------------------------------------------------
@@ -147,7 +155,7 @@ export abstract class DeferredCell<out A, out E> implements Variance<A, E> {
   }
 
   private look(): void {
-    if (this.tracked && this.exit !== undefined) this.scope.untrack(this)
+    if (this.exit !== undefined) this.list?.remove(this)
   }
 
   // --- results --------------------------------------------------------------------------------------------
@@ -158,7 +166,7 @@ export abstract class DeferredCell<out A, out E> implements Variance<A, E> {
     this.source = undefined
     this.fiber = undefined
     if (exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)) this.scope.failed(this)
-    else if (this.tracked) this.scope.untrack(this)
+    else this.list?.remove(this)
     return this.tellable ? this : undefined
   }
 

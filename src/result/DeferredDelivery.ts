@@ -15,7 +15,7 @@ export interface Listener {
   readonly alsoLeadsTo: AnyDeferred | undefined
   before: Listener | undefined
   after: Listener | undefined
-  /** Takes the result; may give a handle that has one now, and has listeners. Never throws. */
+  /** Takes the result; may give a handle that has one now, and has listeners. */
   receive(exit: AnyExit): AnyDeferred | undefined
 }
 
@@ -52,17 +52,24 @@ export const deliver = (settled: AnyDeferred): void => {
   if (depth >= depthMax) return postpone(settled)
   const base = ready.length
   let next: AnyDeferred | undefined = settled
+  let thrown: { readonly error: unknown } | undefined
   depth++
   while (next !== undefined) {
-    const listener = next.shift()
     let consequence: AnyDeferred | undefined
-    if (listener !== undefined) {
-      if (next.first !== undefined) ready.push(next)
-      consequence = listener.receive(next.exit!)
+    try {
+      const listener = next.shift()
+      if (listener !== undefined) {
+        if (next.first !== undefined) ready.push(next)
+        consequence = listener.receive(next.exit!)
+      }
+    } catch (error) {
+      // An observer of a fiber has thrown, or the stack has ended: the others are told.
+      thrown ??= { error }
     }
     next = consequence ?? (ready.length > base ? ready.pop() : undefined)
   }
   depth--
+  if (thrown !== undefined) throw thrown.error
 }
 
 /** Lets the delivery that is going on tell the listeners of this handle, too. */
@@ -71,9 +78,9 @@ export const postpone = (settled: AnyDeferred): void => {
 }
 
 /**
- * Whether `handle` waits for `target`, so that `target` may not wait for it. It looks from both ends in turn, up from
- * `handle` and down from `target`, until one end is reached: a new link costs no more than the smaller of the two chains
- * that it joins, so that n links in any order cost n log n together.
+ * Whether `handle` waits for `target`, so that `target` may not wait for it: it is looked for among all that wait for
+ * `target`. In step with that it goes up from `handle`, to what nothing is waited for: a new link costs no more than the
+ * smaller of the two chains that it joins, so that n links in any order cost n log n together.
  */
 export const waitsFor = (handle: AnyDeferred, target: AnyDeferred): boolean => {
   if (handle === target) return true
@@ -81,7 +88,6 @@ export const waitsFor = (handle: AnyDeferred, target: AnyDeferred): boolean => {
   const down = target.first === undefined ? [] : [target.first]
   for (let listener = down.pop(); listener !== undefined; listener = down.pop()) {
     if (up !== undefined) {
-      if (up.source === target) return true
       // Above a handle that waits for many there is no one way up.
       if (up.source === undefined && !up.waitsForMany) return false
       up = up.source

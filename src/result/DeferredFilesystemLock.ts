@@ -76,7 +76,8 @@ export class DeferredFilesystemLock {
   private readonly file: FilesystemLockFile
   private readonly interval: Duration.Input
   private trying = false
-  private held = false
+  /** What the lock was taken for, while it is had: who takes it again has another one. */
+  private holder: object | undefined
   private ended = false
   private cleanly = true
 
@@ -90,7 +91,7 @@ export class DeferredFilesystemLock {
 
   /** Whether this object has the lock. */
   get locked(): boolean {
-    return this.held
+    return this.holder !== undefined
   }
 
   /** Whether whoever had the lock before had left it, rather than died with it. Twisted: `clean`. */
@@ -109,7 +110,7 @@ export class DeferredFilesystemLock {
   deferUntilLocked(options?: {
     readonly timeout: Duration.Input
   }): Deferred<void, AlreadyTryingToLock | FilesystemLockError | Cause.TimeoutError> {
-    const locked = this.scope.fromEffect(this.lock)
+    const locked = this.scope.fromEffect(Effect.asVoid(this.lock))
     return options === undefined ? locked : locked.timeout(options.timeout)
   }
 
@@ -120,7 +121,7 @@ export class DeferredFilesystemLock {
 
   /** Has the lock until the scope ends. */
   get scoped(): Effect.Effect<void, AlreadyTryingToLock | FilesystemLockError, Scope.Scope> {
-    return Effect.acquireRelease(this.lock, () => this.end, { interruptible: true })
+    return Effect.asVoid(Effect.acquireRelease(this.lock, this.endFor, { interruptible: true }))
   }
 
   /** Runs an effect with the lock. */
@@ -133,41 +134,44 @@ export class DeferredFilesystemLock {
       R
     >
 
-  private readonly lock = Effect.suspend((): Effect.Effect<void, AlreadyTryingToLock | FilesystemLockError> =>
-    this.trying ? Effect.fail(new AlreadyTryingToLock({ path: this.path })) : this.attempts()
+  private readonly lock = Effect.suspend(
+    (): Effect.Effect<object, AlreadyTryingToLock | FilesystemLockError> =>
+      this.trying ? Effect.fail(new AlreadyTryingToLock({ path: this.path })) : this.attempts()
   )
 
-  private attempts(): Effect.Effect<void, FilesystemLockError> {
+  private attempts(): Effect.Effect<object, FilesystemLockError> {
     this.trying = true
-    let mine = false
+    const holder = {}
     const attempt = Effect.suspend(() =>
       this.ended
         ? Effect.interrupt
         : Effect.map(this.file.take, (outcome) => {
             if (outcome === "Held") return
-            mine = true
-            this.held = true
+            this.holder = holder
             this.cleanly = outcome === "Taken"
           })
     )
-    const attempts: Effect.Effect<void, FilesystemLockError> = Effect.flatMap(
+    const attempts: Effect.Effect<object, FilesystemLockError> = Effect.flatMap(
       Effect.uninterruptible(attempt),
-      () => (mine ? Effect.void : Effect.andThen(Effect.sleep(this.interval), attempts))
+      () =>
+        this.holder === holder
+          ? Effect.succeed(holder)
+          : Effect.andThen(Effect.sleep(this.interval), attempts)
     )
     // It may have been taken in the moment of the interruption.
     return attempts.pipe(
       Effect.onExit((exit) => {
         this.trying = false
-        return mine && exit._tag === "Failure" ? this.end : Effect.void
+        return exit._tag === "Failure" ? this.endFor(holder) : Effect.void
       })
     )
   }
 
   private readonly leave: Effect.Effect<void, NotLocked | FilesystemLockError> = Effect.suspend(() =>
-    this.held ? this.file.leave : Effect.succeed(false)
+    this.holder === undefined ? Effect.succeed(false) : this.file.leave
   ).pipe(
     Effect.flatMap((left) => {
-      this.held = false
+      this.holder = undefined
       // Not ours, or somebody has removed it.
       return left ? Effect.void : Effect.fail(new NotLocked({ path: this.path }))
     }),
@@ -176,8 +180,12 @@ export class DeferredFilesystemLock {
 
   /** Leaves it where nobody could be told that this went wrong. */
   private readonly end: Effect.Effect<void> = Effect.suspend(() =>
-    this.held ? Effect.ignore(this.leave, { log: "Warn" }) : Effect.void
+    this.holder === undefined ? Effect.void : Effect.ignore(this.leave, { log: "Warn" })
   )
+
+  /** The same, unless somebody else has it by now, as it was left before. */
+  private readonly endFor = (holder: object): Effect.Effect<void> =>
+    Effect.suspend(() => (this.holder === holder ? this.end : Effect.void))
 
   /** @internal No more. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {

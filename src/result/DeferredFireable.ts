@@ -74,6 +74,8 @@ export class Fireable<in out A, in out E = never> extends Deferred<A, E> impleme
   }
 
   private note(): void {
+    // What it holds is not needed any more.
+    this.canceller = undefined
     if (this.scope.debugging) this.firedAt = this.scope.here()
   }
 

@@ -6,6 +6,7 @@ import type { AnyDeferred, AnyExit } from "./DeferredDelivery.ts"
 import { Deferred } from "./DeferredHandle.ts"
 import { type ErrorOf, type Exits, type Inputs, Many, type ValueOf } from "./DeferredMany.ts"
 import type { DeferredScope } from "./DeferredScope.ts"
+import { messageOfCause } from "./FailureRender.ts"
 
 /** Twisted's `DeferredList`, with the same defaults: all false. */
 export interface ListOptions {
@@ -36,7 +37,7 @@ export class FirstError<out E, out I extends Inputs = Inputs> extends Data.Tagge
   declare readonly rest: Deferred<Exits<I>>
 
   override get message(): string {
-    return `the Deferred at index ${this.index} failed: ${messageOf(this.cause)}`
+    return `the Deferred at index ${this.index} failed: ${messageOfCause(this.cause)}`
   }
 }
 
@@ -55,11 +56,6 @@ export type Listed<I extends Inputs, O extends ListOptions> = Deferred<
   Exits<I> | If<O, "fireOnOneCallback", FirstCallback<ValueOf<I[number]>>>,
   If<O, "fireOnOneErrback", FirstError<ErrorOf<I[number]>, I>>
 >
-
-const messageOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  return error instanceof Error ? error.message : String(error)
-}
 
 interface Plan {
   readonly fireOnOneCallback: boolean

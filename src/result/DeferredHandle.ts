@@ -213,13 +213,13 @@ abstract class Derived<out A, out E> extends Deferred<A, E> implements Listener 
     this.source = undefined
     if (this.applied) return this.complete(exit as Exit.Exit<A, E>)
     this.applied = true
-    let outcome: unknown
     try {
-      outcome = this.apply(exit)
+      const outcome = this.apply(exit)
+      // Looking at what it is may throw, too: a getter of its `then`.
+      return outcome === exit ? this.complete(exit as Exit.Exit<A, E>) : this.take(outcome)
     } catch (defect) {
-      return this.complete(Exit.die(defect))
+      return this.exit === undefined ? this.complete(Exit.die(defect)) : this
     }
-    return outcome === exit ? this.complete(exit as Exit.Exit<A, E>) : this.take(outcome)
   }
 
   private take(outcome: unknown): AnyDeferred | undefined {

@@ -51,7 +51,9 @@ export abstract class Many<out A, out E> extends Deferred<A, E> {
     this.inputs = inputs
     this.members = inputs.map((_, index) => new Member(this, index, looks))
     inputs.forEach((input, index) => input.listen(this.members[index]!))
-    if (this.exit === undefined) this.scope.track(this)
+    if (this.exit !== undefined) return
+    this.scope.track(this)
+    if (this.scope.closed) this.cancel()
   }
 
   /** Waits no more, and cancels what nobody else waits for either. */

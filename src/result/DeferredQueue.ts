@@ -78,8 +78,20 @@ export class DeferredQueue<in out A> {
     return this.line.join()
   }
 
-  /** The next value, in an Effect. Interrupting it leaves the line. */
-  readonly take: Effect.Effect<A, QueueUnderflow> = Effect.suspend(() => this.get().awaitOrCancel)
+  /** The next value, in an Effect. Interrupting it leaves the line; no value is lost by that. */
+  readonly take: Effect.Effect<A, QueueUnderflow> = Effect.suspend(() => {
+    const got = this.get()
+    return Effect.onInterrupt(got.awaitOrCancel, () => Effect.sync(() => this.giveBack(got)))
+  })
+
+  /** A value that came together with the interruption is the next one again. */
+  private giveBack(got: Deferred<A, QueueUnderflow>): void {
+    const exit = got.poll()
+    if (exit?._tag !== "Success") return
+    const getter = this.line.shift()
+    if (getter === undefined) MutableList.prepend(this.values, exit.value)
+    else void getter.callback(exit.value)
+  }
 }
 
 const isLimit = (limit: number | undefined): boolean =>

@@ -1,9 +1,14 @@
 /** The Deferreds of one scope that still wait, or have failed unseen: what its end is about. */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { type AnyDeferred, Waiter } from "./DeferredDelivery.ts"
+import { HandleList } from "./DeferredHandleList.ts"
+import { markReported, newsOf } from "./FailureCapture.ts"
+import { report } from "./FailureReport.ts"
+import { make } from "./FailureValue.ts"
 
 /** A failure that nobody looked at. */
 export interface Unhandled {
@@ -12,49 +17,52 @@ export interface Unhandled {
   readonly madeAt: string | undefined
 }
 
-/** Who is told of failures that nobody looked at. The default logs at level Error, with `madeAt` as an annotation. */
+/**
+ * Who is told of failures that nobody looked at; not of what was reported elsewhere already (`Failure.report` and its like).
+ * The default logs as `Failure.report` does, with `madeAt` as an annotation.
+ */
 export const Reporter: Context.Reference<(unhandled: Unhandled) => Effect.Effect<void>> = Context.Reference(
   "spindle/result/Deferred/Reporter",
   {
     defaultValue:
       () =>
       ({ cause, madeAt }: Unhandled) =>
-        Effect.logError("Unhandled failure in a Deferred", cause).pipe(
-          Effect.annotateLogs(madeAt === undefined ? {} : { madeAt })
-        )
+        report(make(cause), {
+          message: "Unhandled failure in a Deferred",
+          annotations: madeAt === undefined ? {} : { madeAt }
+        })
   }
 )
+
+/** Failures that are kept until the scope ends, unless somebody looks at them; of more, the oldest is reported before. */
+const failuresMax = 1000
 
 const settled = (handle: AnyDeferred): Effect.Effect<void> =>
   Effect.callback((resume) => handle.listen(new Waiter(() => resume(Effect.void))))
 
-/** Handles are linked through themselves: a list costs them two fields, and their leaving nothing to speak of. */
 export class DeferredRegistry {
   state: "Open" | "Closing" | "Closed" = "Open"
-  private newest: AnyDeferred | undefined
+  private readonly waiting = new HandleList()
+  private readonly failures = new HandleList()
+  private sweeper: Fiber.Fiber<void> | undefined
 
+  /** It waits. */
   track(handle: AnyDeferred): void {
-    if (handle.tracked) return
-    handle.tracked = true
-    handle.older = this.newest
-    if (this.newest !== undefined) this.newest.newer = handle
-    this.newest = handle
+    if (handle.list === undefined) this.waiting.add(handle)
   }
 
-  untrack(handle: AnyDeferred): void {
-    const { newer, older } = handle
-    handle.tracked = false
-    if (newer === undefined) this.newest = older
-    else newer.older = older
-    if (older !== undefined) older.newer = newer
-    handle.newer = undefined
-    handle.older = undefined
-  }
-
-  private all(): Array<AnyDeferred> {
-    const handles: Array<AnyDeferred> = []
-    for (let handle = this.newest; handle !== undefined; handle = handle.older) handles.push(handle)
-    return handles
+  /** It has failed. */
+  failed(handle: AnyDeferred): void {
+    handle.list?.remove(handle)
+    this.failures.add(handle)
+    const { scope } = handle
+    if (this.state === "Closed") {
+      // There is no end of the scope to come; that of the current turn has to do.
+      scope.fork(Effect.andThen(Effect.yieldNow, this.report(handle)))
+    } else if (this.failures.size > failuresMax && this.sweeper === undefined) {
+      // Who makes many at once looks at them within this turn.
+      this.sweeper = scope.fork(Effect.andThen(Effect.yieldNow, this.sweep))
+    }
   }
 
   /**
@@ -63,18 +71,21 @@ export class DeferredRegistry {
    */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.state = "Closing"
-    for (const handle of this.all()) handle.cancel()
-    return Effect.andThen(
-      this.ended,
-      Effect.suspend(() => {
-        this.state = "Closed"
-        return Effect.forEach(this.all().reverse(), (handle) => this.report(handle), { discard: true })
-      })
+    for (const handle of this.waiting.newestFirst()) handle.cancel()
+    return this.ended.pipe(
+      Effect.andThen(Effect.suspend(() => (this.sweeper ? Fiber.await(this.sweeper) : Effect.void))),
+      Effect.andThen(
+        Effect.suspend(() => {
+          this.state = "Closed"
+          const failures = this.failures.newestFirst().reverse()
+          return Effect.forEach(failures, (handle) => this.report(handle), { discard: true })
+        })
+      )
     )
   })
 
   private readonly ended: Effect.Effect<void> = Effect.suspend(() => {
-    const waiting = this.all().filter((handle) => handle.exit === undefined)
+    const waiting = this.waiting.newestFirst()
     if (waiting.length === 0) return Effect.void
     const fibers = waiting.flatMap(({ fiber }) => (fiber === undefined ? [] : [fiber]))
     if (fibers.length > 0) return Effect.andThen(Fiber.awaitAll(fibers), this.ended)
@@ -84,15 +95,28 @@ export class DeferredRegistry {
     return left === undefined ? this.ended : Effect.andThen(settled(left), this.ended)
   })
 
-  /** Reports a failure, unless somebody has looked at it. */
-  report(handle: AnyDeferred): Effect.Effect<void> {
+  /** Reports the oldest failures, until no more are left than are kept. */
+  private readonly sweep: Effect.Effect<void> = Effect.suspend(() => {
+    const { oldest, size } = this.failures
+    if (size > failuresMax && oldest !== undefined) return Effect.andThen(this.report(oldest), this.sweep)
+    this.sweeper = undefined
+    return Effect.void
+  })
+
+  /** Reports what is news in a failure, unless somebody has looked at it. */
+  private report(handle: AnyDeferred): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const { exit, madeAt, scope } = handle
-      if (!handle.tracked || exit === undefined || exit._tag === "Success") return Effect.void
-      this.untrack(handle)
-      return Effect.provideContext(
-        Effect.flatMap(Reporter, (report) => report({ cause: exit.cause, madeAt })),
-        scope.context
+      const { exit, list, madeAt, scope } = handle
+      if (list === undefined || exit === undefined || exit._tag === "Success") return Effect.void
+      list.remove(handle)
+      const cause = newsOf(exit.cause)
+      if (cause === undefined) return Effect.void
+      return Effect.flatMap(Reporter, (tell) => tell({ cause, madeAt })).pipe(
+        Effect.catchCause((broken) =>
+          Effect.logError("A failure could not be reported", Cause.combine(cause, broken))
+        ),
+        Effect.andThen(Effect.sync(() => (handle.exit = Exit.failCause(markReported(exit.cause))))),
+        Effect.provideContext(scope.context)
       )
     })
   }

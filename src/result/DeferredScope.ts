@@ -70,7 +70,9 @@ export class DeferredScope {
 
   /** The result of a fiber of somebody else's; cancelling the handle, or ending its scope, interrupts that. */
   fromFiber<A, E>(fiber: Fiber.Fiber<A, E>): Deferred<A, E> {
-    return new Joined(this, fiber)
+    const handle = new Joined(this, fiber)
+    if (this.closed) handle.cancel()
+    return handle
   }
 
   /** The result of a Deferred of Effect's. Cancelling the handle leaves that one alone. */
@@ -140,25 +142,14 @@ export class DeferredScope {
     return this.registry.state === "Closed"
   }
 
-  /** @internal */
+  /** @internal It waits. */
   track(handle: AnyDeferred): void {
     this.registry.track(handle)
   }
 
-  /** @internal */
-  untrack(handle: AnyDeferred): void {
-    this.registry.untrack(handle)
-  }
-
   /** @internal It has failed. */
   failed(handle: AnyDeferred): void {
-    // Again, if it waited: failures are reported in the order in which they came.
-    if (handle.tracked) this.registry.untrack(handle)
-    this.registry.track(handle)
-    // There is no end of the scope to come; that of the current turn has to do.
-    if (this.ended) {
-      this.fork(Effect.andThen(Effect.yieldNow, this.registry.report(handle)))
-    }
+    this.registry.failed(handle)
   }
 
   /** @internal */

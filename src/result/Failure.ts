@@ -2,7 +2,7 @@
  * What went wrong, as a value. Twisted: `twisted.python.failure`.
  *
  * - the value, its capture and its use: `FailureValue.ts`
- * - matching: `FailureMatch.ts`
+ * - matching: `FailureMatcher.ts`, `FailureMatch.ts`
  * - text, pages, JSON: `FailureRender.ts`, `FailureHtml.ts`, `FailureJson.ts`
  * - many as one: `FailureGroup.ts`
  * - the log: `FailureReport.ts`
@@ -11,6 +11,7 @@ export {
   type ErrorOf,
   type Failure,
   TypeId,
+  clean,
   defects,
   die,
   error,
@@ -43,16 +44,11 @@ export {
   type Rest,
   type Tag,
   type Tags,
-  check,
   defect,
-  filter,
-  find,
   interruption,
-  named,
-  split,
-  trap,
-  without
-} from "./FailureMatch.ts"
+  named
+} from "./FailureMatcher.ts"
+export { type Whole, check, filter, find, split, trap, without } from "./FailureMatch.ts"
 export type { Json, Limits } from "./FailureReading.ts"
 export type { Detail } from "./FailureLayout.ts"
 export type { CaptureStory, ErrorStory, MemberStory, ReasonStory, Story } from "./FailureStory.ts"
@@ -81,4 +77,4 @@ export {
   withReporting
 } from "./FailureReport.ts"
 export { CurrentUnhandled, type Unhandled } from "./FailureWatch.ts"
-export { Reported, isNews, markReported } from "./FailureCapture.ts"
+export { isNews, markReported, newsOf } from "./FailureCapture.ts"

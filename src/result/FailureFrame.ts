@@ -14,16 +14,16 @@ export interface Frame {
 const traceLengthMax = 65_536
 const frameLengthMax = 1024
 
-/** V8: `    at name (place)`, `    at place`. */
-const v8 = /^\s*at (?:(.*?) \((.*)\)|(.*))$/
+/** V8: `    at name (place)`, `    at place`, `    at async place`. */
+const v8 = /^\s*at (?:(.*?) \((.*)\)|(async )?(.*))$/
 /** SpiderMonkey and JavaScriptCore: `name@place`. */
 const gecko = /^([^@\s]*)@(.+:\d+(?::\d+)?)$/
 
 const frameOf = (line: string): Frame | undefined => {
   const text = line.length > frameLengthMax ? cut(line, frameLengthMax) : line
-  const [, name, place, bare] = v8.exec(text) ?? []
+  const [, name, place, async, bare] = v8.exec(text) ?? []
   if (name !== undefined && place !== undefined) return name === "" ? { place } : { name, place }
-  if (bare !== undefined) return { place: bare }
+  if (bare !== undefined) return async === undefined ? { place: bare } : { name: "async", place: bare }
   const [, geckoName, geckoPlace] = gecko.exec(text) ?? []
   if (geckoPlace === undefined) return undefined
   return geckoName === undefined || geckoName === ""

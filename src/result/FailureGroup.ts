@@ -7,10 +7,11 @@ import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Types from "effect/Types"
-import type { Tags } from "./FailureMatch.ts"
+import { Site, captured } from "./FailureCapture.ts"
+import type { Tags } from "./FailureMatcher.ts"
 import { Branch, membersOf, withBranch } from "./FailureMember.ts"
 import { isObject, property } from "./FailureReading.ts"
-import { type ErrorOf, type Failure, causeOf, fromCause, make, result } from "./FailureValue.ts"
+import { type ErrorOf, type Failure, causeOf, make, resultAt } from "./FailureValue.ts"
 
 /** One of the failures that a merged one is made of. */
 export interface Member<out E> {
@@ -20,12 +21,18 @@ export interface Member<out E> {
 }
 
 /** The failures that were merged into it, in order, each once; of one that was not merged, itself. */
-export const members = <E>(self: Failure<E>): ReadonlyArray<Member<E>> =>
-  membersOf(causeOf(self)).map(({ count, reasons }) => {
+export const members = <E>(self: Failure<E>): ReadonlyArray<Member<E>> => membersWithSame(causeOf(self))
+
+interface MemberWithSame<out E> extends Member<E> {
+  readonly same: ReadonlyArray<Cause.Cause<unknown>>
+}
+
+const membersWithSame = <E>(cause: Cause.Cause<E>): ReadonlyArray<MemberWithSame<E>> =>
+  membersOf(cause).map(({ count, reasons, same }) => {
     // Alone, it is one failure.
-    const one = new Branch(1)
+    const one = new Branch(1, same)
     const own = count === 1 ? reasons : reasons.map((reason) => withBranch(reason, one))
-    return { failure: make(Cause.fromReasons(own)), count }
+    return { failure: make(Cause.fromReasons(own)), count, same }
   })
 
 /**
@@ -35,25 +42,30 @@ export const members = <E>(self: Failure<E>): ReadonlyArray<Member<E>> =>
 export const all = <const F extends Iterable<Failure<unknown>>>(
   failures: F
 ): Failure<F extends Iterable<infer Each> ? ErrorOf<Each> : never> => {
-  const byHash = new Map<number, Array<{ readonly failure: Failure<unknown>; count: number }>>()
-  const different: Array<{ readonly failure: Failure<unknown>; count: number }> = []
-  for (const failure of failures) {
-    for (const member of members(failure)) {
-      const hash = Hash.hash(member.failure)
-      const alike = byHash.get(hash) ?? []
-      const same = alike.find((other) => Equal.equals(other.failure, member.failure))
-      if (same === undefined) {
-        const entry = { failure: member.failure, count: member.count }
-        byHash.set(hash, [...alike, entry])
-        different.push(entry)
-      } else {
-        same.count += member.count
-      }
+  interface Entry {
+    readonly cause: Cause.Cause<unknown>
+    readonly failure: Failure<unknown>
+    readonly same: Array<Cause.Cause<unknown>>
+    count: number
+  }
+  const byHash = new Map<number, Array<Entry>>()
+  const different: Array<Entry> = []
+  for (const { count, failure, same } of [...failures].flatMap((each) => membersWithSame(causeOf(each)))) {
+    const hash = Hash.hash(failure)
+    const alike = byHash.get(hash) ?? []
+    const known = alike.find((entry) => Equal.equals(entry.failure, failure))
+    if (known === undefined) {
+      const entry = { cause: causeOf(failure), failure, same: [...same], count }
+      byHash.set(hash, [...alike, entry])
+      different.push(entry)
+    } else {
+      known.count += count
+      known.same.push(causeOf(failure), ...same)
     }
   }
-  const reasons = different.flatMap(({ count, failure }) => {
-    const branch = new Branch(count)
-    return causeOf(failure).reasons.map((reason) => withBranch(reason, branch))
+  const reasons = different.flatMap(({ cause, count, same }) => {
+    const branch = new Branch(count, same)
+    return cause.reasons.map((reason) => withBranch(reason, branch))
   })
   return make(Cause.fromReasons(reasons)) as never
 }
@@ -96,11 +108,12 @@ export const byTag = <E>(self: Failure<E>): ByTag<E> => {
 export const partition = <A, E>(
   exits: Iterable<Exit.Exit<A, E>>
 ): [failures: Array<Failure<E>>, values: Array<A>] => {
+  const site = new Site(partition)
   const failures: Array<Failure<E>> = []
   const values: Array<A> = []
   for (const exit of exits) {
     if (exit._tag === "Success") values.push(exit.value)
-    else failures.push(fromCause(exit.cause))
+    else failures.push(make(captured(exit.cause, site)))
   }
   return [failures, values]
 }
@@ -112,9 +125,10 @@ export const partitionEffects = <A, E, R>(
     /** One after the other, unless it says how many at a time. */
     readonly concurrency?: Types.Concurrency | undefined
   }
-): Effect.Effect<[failures: Array<Failure<E>>, values: Array<A>], never, R> =>
-  Effect.map(
-    Effect.forEach(effects, (effect) => result(effect), options ?? {}),
+): Effect.Effect<[failures: Array<Failure<E>>, values: Array<A>], never, R> => {
+  const site = new Site(partitionEffects)
+  return Effect.map(
+    Effect.forEach(effects, (effect) => resultAt(effect, site), options ?? {}),
     (results) => {
       const failures: Array<Failure<E>> = []
       const values: Array<A> = []
@@ -125,3 +139,4 @@ export const partitionEffects = <A, E, R>(
       return [failures, values]
     }
   )
+}

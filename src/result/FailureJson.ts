@@ -17,6 +17,9 @@ const listMax = 256
 const list = <S extends Schema.Constraint>(schema: S, countMax = listMax) =>
   Schema.Array(schema).check(Schema.isMaxLength(countMax))
 
+const record = <A>(value: Schema.Codec<A>) =>
+  Schema.Record(Schema.String, value).check(Schema.isMaxProperties(listMax))
+
 const scalar = Schema.Union([Schema.Null, Schema.Boolean, Schema.Finite, Schema.String])
 
 /** The schema of so many levels, each made of the one below. */
@@ -31,7 +34,7 @@ const levels = <A>(
 }
 
 const json = levels<Json>(fieldDepthMax + 1, scalar, (below) =>
-  Schema.Union([scalar, list(below), Schema.Record(Schema.String, below)])
+  Schema.Union([scalar, list(below), record(below)])
 )
 
 const frame = Schema.Struct({
@@ -45,7 +48,7 @@ const errorFields = {
   names: Schema.optionalKey(list(Schema.String)),
   message: Schema.String,
   frames: Schema.optionalKey(list(frame)),
-  fields: Schema.optionalKey(Schema.Record(Schema.String, json)),
+  fields: Schema.optionalKey(record(json)),
   value: Schema.optionalKey(json),
   omitted: Schema.optionalKey(Schema.Finite),
   isCause: Schema.optionalKey(Schema.Literal(true)),

@@ -2,7 +2,8 @@
 import { type Frame, frameText, isLibrary } from "./FailureFrame.ts"
 import type { Json, Limits } from "./FailureReading.ts"
 import type { CaptureStory, ErrorStory, ReasonStory, Story } from "./FailureStory.ts"
-import { cut, visible, visibleLines } from "./FailureText.ts"
+import { cut, visibleLines } from "./FailureText.ts"
+import { visible } from "./VisibleText.ts"
 
 /**
  * - `"brief"`: a line for each error, with the nearest frame of the application.

@@ -8,8 +8,11 @@ import * as Hash from "effect/Hash"
 export class Branch {
   /** How many failures were the same as this one, itself included. */
   readonly count: number
-  constructor(count: number) {
+  /** The others: who looks at this one, or reports it, has done so with them. */
+  readonly same: ReadonlyArray<Cause.Cause<unknown>>
+  constructor(count: number, same: ReadonlyArray<Cause.Cause<unknown>> = []) {
     this.count = count
+    this.same = same
   }
   // Which failure it belongs to does not make one cause differ from another.
   [Equal.symbol](that: unknown): boolean {
@@ -22,22 +25,31 @@ export class Branch {
 
 export class Member extends Context.Service<Member, Branch>()("spindle/result/Failure/Member") {}
 
+const branchOf = (reason: Cause.Reason<unknown>): Branch | undefined => {
+  const branch = reason.annotations.get(Member.key)
+  return branch instanceof Branch ? branch : undefined
+}
+
+/** The failures that were counted as the same as one of this cause. */
+export const samesOf = (cause: Cause.Cause<unknown>): ReadonlyArray<Cause.Cause<unknown>> =>
+  cause.reasons.some((reason) => branchOf(reason) !== undefined)
+    ? [...new Set(cause.reasons.map(branchOf))].flatMap((branch) => branch?.same ?? [])
+    : []
+
 export interface Reasons<E> {
   readonly count: number
+  readonly same: ReadonlyArray<Cause.Cause<unknown>>
   readonly reasons: ReadonlyArray<Cause.Reason<E>>
 }
 
 /** The failures of a cause, in order. Reasons that were never merged with others are one. */
 export const membersOf = <E>(cause: Cause.Cause<E>): ReadonlyArray<Reasons<E>> => {
-  const members = new Map<unknown, { readonly count: number; readonly reasons: Array<Cause.Reason<E>> }>()
+  const members = new Map<Branch | undefined, Reasons<E> & { readonly reasons: Array<Cause.Reason<E>> }>()
   for (const reason of cause.reasons) {
-    const branch = reason.annotations.get(Member.key)
+    const branch = branchOf(reason)
     const member = members.get(branch)
-    if (member === undefined) {
-      members.set(branch, { count: branch instanceof Branch ? branch.count : 1, reasons: [reason] })
-    } else {
-      member.reasons.push(reason)
-    }
+    if (member !== undefined) member.reasons.push(reason)
+    else members.set(branch, { count: branch?.count ?? 1, same: branch?.same ?? [], reasons: [reason] })
   }
   return [...members.values()]
 }

@@ -92,6 +92,29 @@ const hasOwnKeys = (value: object): boolean =>
   // Their keys would be as many as their bytes or characters.
   !(ArrayBuffer.isView(value) || value instanceof String)
 
+/** Whether all text of it is about this long at most, without making it. Never throws. */
+export const isShort = (value: unknown, lengthMax: number): boolean => {
+  const seen = new Set<object>()
+  let left = lengthMax
+  const take = (value: unknown): void => {
+    left -= typeof value === "string" || value instanceof String ? value.length : 1
+    if (left < 0 || !isObject(value) || seen.has(value)) return
+    seen.add(value)
+    if (ArrayBuffer.isView(value)) left -= value.byteLength
+    else if (Array.isArray(value)) left -= value.length
+    if (left < 0 || !hasOwnKeys(value)) return
+    const told = isError(value) ? ["message", "stack", "cause"] : []
+    for (const key of [...told, ...Object.keys(value)]) {
+      if (left < 0) return
+      take(property(value, key))
+    }
+  }
+  return attempt(() => {
+    take(value)
+    return left >= 0
+  }, false)
+}
+
 /** A number that may be used as a limit. */
 const limit = (value: number | undefined, otherwise: number): number =>
   value === undefined || Number.isNaN(value) ? otherwise : Math.max(0, value)

@@ -1,9 +1,9 @@
 /** A failure as text. */
+import * as Cause from "effect/Cause"
 import type { Failure } from "./FailureValue.ts"
 import { type LayoutOptions, type Line, type Style, layout, oneLine } from "./FailureLayout.ts"
-import type { Limits } from "./FailureReading.ts"
+import { type Limits, attempt, isShort } from "./FailureReading.ts"
 import { tell } from "./FailureStory.ts"
-import type * as Cause from "effect/Cause"
 
 export interface RenderOptions extends LayoutOptions {
   /** Whether it is coloured, for a terminal (ANSI). False. */
@@ -37,3 +37,25 @@ export const message = (self: Failure<unknown>, limits?: Limits): string => mess
  */
 export const render = (self: Failure<unknown>, options?: RenderOptions): string =>
   renderCause(self.cause, options)
+
+/** What loggers are given of a failure at most, in UTF-16 units. */
+const textLengthMax = 65_536
+
+/**
+ * Loggers read causes without care: an error whose getters throw would take the log entry with it, a huge one fill the
+ * disk, or take a second to be made text of. A cause with such an error is logged as its text.
+ */
+export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  const values = cause.reasons.map((reason) =>
+    reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined
+  )
+  return isShort(values, textLengthMax) && attempt(() => Cause.pretty(cause).length <= textLengthMax, false)
+    ? cause
+    : Cause.die(textError(cause))
+}
+
+const textError = (cause: Cause.Cause<unknown>): Error => {
+  const error = new Error(messageOfCause(cause))
+  error.stack = renderCause(cause)
+  return error
+}

@@ -5,11 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
-import { type Capture, captureOf, isNews, markReported } from "./FailureCapture.ts"
-import { type Matcher, type Rest, matches } from "./FailureMatch.ts"
-import { attempt } from "./FailureReading.ts"
-import { messageOfCause, renderCause } from "./FailureRender.ts"
-import { type Failure, causeOf, fromCause, isFailure } from "./FailureValue.ts"
+import { type CapturedSpan, captureOf, currentSpan, markReported, newsOf } from "./FailureCapture.ts"
+import { type AnyMatchers, type Knowing, type Matcher, type Rest, matches } from "./FailureMatcher.ts"
+import { loggable, messageOfCause } from "./FailureRender.ts"
+import { type Failure, causeOf, isFailure } from "./FailureValue.ts"
 import { CurrentUnhandled, Unhandled } from "./FailureWatch.ts"
 
 export interface ReportOptions {
@@ -28,44 +27,25 @@ export interface UnhandledOptions extends Omit<ReportOptions, "message"> {
   readonly place: string
 }
 
-/** What loggers are given of a failure at most, in UTF-16 units. */
-const textLengthMax = 65_536
-
-/**
- * Loggers read causes without care: an error whose getters throw would take the log entry with it, a huge one fill the
- * disk. A cause with such an error is logged as its text.
- */
-const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
-  attempt(() => Cause.pretty(cause).length <= textLengthMax, false) ? cause : Cause.die(textError(cause))
-
-const textError = (cause: Cause.Cause<unknown>): Error => {
-  const error = new Error(messageOfCause(cause))
-  error.stack = renderCause(cause)
-  return error
-}
-
-const spanAnnotations = (capture: Capture | undefined): Readonly<Record<string, unknown>> =>
-  capture?.span === undefined ? {} : { traceId: capture.span.traceId, spanId: capture.span.spanId }
+const spanAnnotations = (span: CapturedSpan | undefined): Readonly<Record<string, unknown>> =>
+  span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId }
 
 /** Logs what of the cause is news, and notes that. */
-const log = (cause: Cause.Cause<unknown>, options: ReportOptions): Effect.Effect<void> => {
-  const news = cause.reasons.filter(isNews)
-  const [first] = news
-  if (first === undefined) return Effect.void
-  markReported(cause)
-  // What accompanies the news, an interruption, is a part of its story.
-  const told = Cause.fromReasons(
-    cause.reasons.filter((reason) => reason._tag === "Interrupt" || news.includes(reason))
-  )
-  return Effect.annotateLogs(
-    Effect.logWithLevel(options.level ?? "Error")(options.message ?? messageOfCause(told), loggable(told)),
-    {
-      ...spanAnnotations(captureOf(first)),
-      ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
-      ...options.annotations
-    }
-  )
-}
+const log = (cause: Cause.Cause<unknown>, options: ReportOptions): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const news = newsOf(cause)
+    if (news === undefined) return Effect.void
+    const capture = news.reasons.map(captureOf).find((capture) => capture !== undefined)
+    markReported(news)
+    return Effect.annotateLogs(
+      Effect.logWithLevel(options.level ?? "Error")(options.message ?? messageOfCause(news), loggable(news)),
+      {
+        ...spanAnnotations(capture === undefined ? currentSpan() : capture.span),
+        ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+        ...options.annotations
+      }
+    )
+  })
 
 /**
  * Logs a failure through Effect's loggers, with its cause; once: what was reported before, by whomever and wherever it
@@ -76,7 +56,7 @@ export const report: {
   (self: Failure<unknown>, options?: ReportOptions): Effect.Effect<void>
 } = ((self?: Failure<unknown> | ReportOptions, options: ReportOptions = {}) =>
   isFailure(self)
-    ? Effect.suspend(() => log(causeOf(self), options))
+    ? log(causeOf(self), options)
     : (failure: Failure<unknown>) => report(failure, self as ReportOptions | undefined)) as never
 
 /** Reports what an effect fails with, and lets it fail so: who meets it further up does not report it again. */
@@ -86,28 +66,25 @@ export const withReporting: {
 } = ((effect?: Effect.Effect<unknown, unknown, unknown> | ReportOptions, options: ReportOptions = {}) =>
   Effect.isEffect(effect)
     ? effect.pipe(
-        Effect.catchCause((cause) => {
-          const failure = fromCause(cause)
-          return Effect.flatMap(report(failure, options), () =>
-            Effect.failCause(markReported(causeOf(failure)))
-          )
-        }),
+        Effect.catchCause((cause) =>
+          Effect.flatMap(log(cause, options), () => Effect.failCause(markReported(cause)))
+        ),
         // An interrupted fiber skips the line above: here is told what its finalizers died of.
-        Effect.onError((cause) => report(fromCause(cause), options))
+        Effect.onError((cause) => log(cause, options))
       )
     : (self: Effect.Effect<unknown, unknown, unknown>) =>
         withReporting(self, effect as ReportOptions | undefined)) as never
-
-type Suppressible = readonly [Matcher<never> | string, ...ReadonlyArray<Matcher<never> | string>]
 
 /**
  * Makes of the failures that are meant nothing: the effect succeeds with `undefined`, and they leave its error type. Tags,
  * and all that `trap` takes. A failure with something else in it goes on, without what is meant.
  */
 export const suppress: {
-  <const M extends Suppressible>(
+  <const M extends AnyMatchers>(
     ...matchers: M
-  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A | undefined, Rest<E, M[number]>, R>
+  ): <A, E, R>(
+    effect: Effect.Effect<A, E, R> & Knowing<E, M>
+  ) => Effect.Effect<A | undefined, Rest<E, M[number]>, R>
   <A, E, R, const M extends readonly [Matcher<E>, ...ReadonlyArray<Matcher<E>>]>(
     effect: Effect.Effect<A, E, R>,
     ...matchers: M
@@ -153,7 +130,8 @@ export const makeUnhandled = (options: UnhandledOptions): Effect.Effect<Unhandle
 /**
  * Runs an effect. A failure that becomes a value in it (by `result`, `fromPromise`, `partitionEffects`, `watch`) and that
  * nobody looks at is reported when the effect ends: then, in the order they failed, and not when a garbage collector comes
- * by. To look is to take its `cause`, match, render, raise or report it, or to say `handled`.
+ * by. To look is to take its `cause`, match, render, raise or report it, or to say `handled`. Of more than 1000 only the
+ * number is told. What a fiber makes that outlives it is not watched.
  */
 export const reportUnhandled: {
   (options: UnhandledOptions): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>

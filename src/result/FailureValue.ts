@@ -9,7 +9,7 @@ import * as Hash from "effect/Hash"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { Site, captured, isSeen as isCauseSeen, isNews, markSeen } from "./FailureCapture.ts"
+import { Site, captured, isSeen as isCauseSeen, isNews, markSeen, withCaptures } from "./FailureCapture.ts"
 import { attempt, isCause, isExit, isObject, property } from "./FailureReading.ts"
 import { messageOfCause, renderCause } from "./FailureRender.ts"
 import { tell } from "./FailureStory.ts"
@@ -161,17 +161,27 @@ const watched = <A, E>(outcome: Result.Result<A, Failure<E>>): Effect.Effect<Res
         return outcome
       })
 
-/** Runs an effect, and gives its failure, whatever it is, as a value. Within `reportUnhandled` it is watched. */
+/**
+ * Runs an effect, and gives its failure, whatever it is, as a value, which tells where this was called. Within
+ * `reportUnhandled` it is watched.
+ */
 export const result = <A, E, R>(
   effect: Effect.Effect<A, E, R>
+): Effect.Effect<Result.Result<A, Failure<E>>, never, R> => resultAt(effect, new Site(result))
+
+/** The same, with the place that the failure tells. */
+export const resultAt = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  site: Site
 ): Effect.Effect<Result.Result<A, Failure<E>>, never, R> =>
   Effect.flatMap(Effect.exit(effect), (exit) =>
-    watched(Exit.isSuccess(exit) ? Result.succeed(exit.value) : Result.fail(capture(exit.cause, result)))
+    watched(Exit.isSuccess(exit) ? Result.succeed(exit.value) : Result.fail(make(captured(exit.cause, site))))
   )
 
 /**
  * Waits for a promise, and gives its rejection as a value, which tells where this was called: the trace of a rejection
- * seldom does. A function is called with a signal that is aborted when the effect is interrupted.
+ * seldom does. A function is called with a signal that is aborted when the effect is interrupted. A promise that is there
+ * already may be rejected before the effect runs, which Node takes for an error that nobody handles: then give a function.
  */
 export const fromPromise = <A>(
   promise: PromiseLike<A> | ((signal: AbortSignal) => PromiseLike<A>)
@@ -220,7 +230,9 @@ export const squash = (self: Failure<unknown>): unknown => Cause.squash(self.cau
 export const map: {
   <E, E2>(f: (error: E) => E2): (self: Failure<E>) => Failure<E2>
   <E, E2>(self: Failure<E>, f: (error: E) => E2): Failure<E2>
-} = dual(2, <E, E2>(self: Failure<E>, f: (error: E) => E2): Failure<E2> => make(Cause.map(causeOf(self), f)))
+} = dual(2, <E, E2>(self: Failure<E>, f: (error: E) => E2): Failure<E2> =>
+  make(withCaptures(Cause.map(causeOf(self), f), causeOf(self)))
+)
 
 /** The effect that fails so; a failure is that effect itself, too. */
 export const toEffect = <E>(self: Failure<E>): Effect.Effect<never, E> => toExit(self)
@@ -231,6 +243,18 @@ export const toExit = <E>(self: Failure<E>): Exit.Exit<never, E> => Exit.failCau
 /** Throws the original value, for code outside of Effect. Twisted: `raiseException`. */
 export const raise = (self: Failure<unknown>): never => {
   throw squash(self)
+}
+
+/** As much as `tell` reads, without text. */
+const everyStack = { depthMax: Infinity, errorsMax: 1000, messageLengthMax: 0, fieldsMax: 0, lengthMax: 0 }
+
+/**
+ * Lets go of what its stack traces hold: until an engine has made text of a trace, it keeps the objects alive whose methods
+ * are in it. For what is kept for long; gives the same failure. Twisted: `cleanFailure`.
+ */
+export const clean = <E>(self: Failure<E>): Failure<E> => {
+  tell(causeOf(self), everyStack)
+  return self
 }
 
 /** Says that it was dealt with: `reportUnhandled` is silent about it. */

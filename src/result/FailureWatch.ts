@@ -1,17 +1,22 @@
 /** Failures of which it is not known yet whether anybody will look at them. */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import { captureOf, isNews } from "./FailureCapture.ts"
+import { type Fate, captureOf, isNews, newsOf } from "./FailureCapture.ts"
 
 /** Failures that are kept until then; of more, only the number is. */
 const failuresMax = 1000
+
+const partOf = (cause: Cause.Cause<unknown>, fate: Fate): Cause.Cause<unknown> =>
+  Cause.fromReasons(
+    cause.reasons.filter((reason) => reason._tag === "Interrupt" || captureOf(reason)?.fate === fate)
+  )
 
 /**
  * Those of one scope. A failure is dropped from it as soon as somebody looks at it, so that what a long scope holds is
  * what will be reported.
  */
 export class Unhandled {
-  readonly #waiting = new Map<object, Cause.Cause<unknown>>()
+  readonly #waiting = new Map<Fate, Cause.Cause<unknown>>()
   #more = 0
   #closed = false
 
@@ -20,21 +25,27 @@ export class Unhandled {
     return this.#waiting.size + this.#more
   }
 
-  /** Keeps an eye on it from now on, unless it was reported, or the scope is closed. */
+  /** Keeps an eye on it from now on, unless it was reported, or the scope is closed. Merged failures are kept apart. */
   add(cause: Cause.Cause<unknown>): void {
-    const fate = cause.reasons.map((reason) => captureOf(reason)?.fate).find((fate) => fate !== undefined)
-    if (this.#closed || fate === undefined || !cause.reasons.some(isNews)) return
-    if (this.#waiting.has(fate)) return
-    fate.seen = false
-    if (this.#waiting.size >= failuresMax) {
-      this.#more++
-      return
+    if (this.#closed) return
+    const fates = new Set(cause.reasons.map((reason) => captureOf(reason)?.fate))
+    for (const fate of fates) {
+      if (fate === undefined || this.#waiting.has(fate)) continue
+      const news = newsOf(fates.size === 1 ? cause : partOf(cause, fate))
+      if (news !== undefined) this.#wait(fate, news)
     }
-    this.#waiting.set(fate, cause)
+  }
+
+  #wait(fate: Fate, cause: Cause.Cause<unknown>): void {
+    fate.seen = false
+    const isKept = this.#waiting.size < failuresMax
+    if (isKept) this.#waiting.set(fate, cause)
+    else this.#more++
     const before = fate.onSeen
     fate.onSeen = () => {
       before?.()
-      this.#waiting.delete(fate)
+      if (isKept) this.#waiting.delete(fate)
+      else this.#more--
     }
   }
 

@@ -18,6 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Failure from "../result/Failure.ts"
+import { make } from "../result/FailureValue.ts"
 
 /** Failures were logged, and the test did not say that it knew. */
 export class UnflushedFailures extends Data.TaggedError("UnflushedFailures")<{
@@ -44,16 +45,13 @@ export interface Options {
 /** What goes wrong in an entry: its cause, and failures among its messages. */
 const failuresOf = ({ cause, message }: Logger.Options<unknown>): ReadonlyArray<Failure.Failure<unknown>> => {
   const messages: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
-  const all = [
-    ...messages.filter(Failure.isFailure),
-    ...(cause.reasons.length === 0 ? [] : [Failure.fromCause(cause)])
-  ]
+  const all = [...messages.filter(Failure.isFailure), ...(cause.reasons.length === 0 ? [] : [make(cause)])]
   return all.filter((failure) => !Failure.isInterrupted(failure))
 }
 
 /** Defects are matched as errors are: whether an error was expected where it was thrown says nothing here. */
 const asErrors = (failure: Failure.Failure<unknown>): Failure.Failure<unknown> =>
-  Failure.fromCause(
+  make(
     Cause.fromReasons(
       failure.cause.reasons.map((reason) =>
         reason._tag === "Die" ? Cause.makeFailReason(reason.defect) : reason
@@ -69,7 +67,7 @@ const complaint = (failures: ReadonlyArray<Failure.Failure<unknown>>): string =>
     ...failures.map((failure) => Failure.render(failure))
   ].join("\n\n")
 
-const make = (options: Options) =>
+const collect = (options: Options) =>
   Effect.gen(function* () {
     const others = yield* Logger.CurrentLoggers
     const logged: Array<Failure.Failure<unknown>> = []
@@ -108,7 +106,7 @@ const make = (options: Options) =>
  * test, it fails it.
  */
 export const layer = (options: Options = {}): Layer.Layer<LoggedFailures> =>
-  Layer.effectContext(make(options))
+  Layer.effectContext(collect(options))
 
 /** The same for one effect, which fails so when it ends. */
 export const expect: {

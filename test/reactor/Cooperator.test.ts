@@ -136,6 +136,18 @@ describe("the rotation", () => {
     })
   )
 
+  it.effect("what is no slice is a defect; no number of steps is one", () =>
+    Effect.gen(function* () {
+      for (const slice of [-1, Number.NaN]) {
+        const exit = yield* Effect.exit(Effect.scoped(Cooperator.make({ slice })))
+        assert.strictEqual(exit._tag, "Failure")
+      }
+      for (const stepsMax of [0, -1, Number.NaN]) {
+        assert.deepStrictEqual(yield* slices({ stepsMax }, 0), ["a", "b", "c"])
+      }
+    }).pipe(Effect.provide(Timers.layer))
+  )
+
   it.effect("without tasks nothing is scheduled", () =>
     Effect.gen(function* () {
       const timers = yield* Timers.Timers
@@ -182,6 +194,20 @@ describe("what a generator yields", () => {
       }
       assert.strictEqual(yield* Effect.flip(coiterate(failing())), "failure")
       assert.deepStrictEqual(log, ["closed"])
+    }).pipe(virtual)
+  )
+
+  it.effect("an iterable that cannot be opened is a defect, and leaves nothing in the scope", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const closed: Iterable<undefined, void> = {
+        [Symbol.iterator]: () => {
+          throw new Error("closed")
+        }
+      }
+      const exit = yield* Effect.exit(cooperate(closed).pipe(Scope.provide(scope)))
+      assert.deepStrictEqual(faultsOf(causeOf(exit)), ["die Error: closed"])
+      assert.strictEqual(scope.state._tag, "Empty")
     }).pipe(virtual)
   )
 
@@ -474,6 +500,19 @@ describe("scopes", () => {
       yield* settle
       assert.strictEqual(log.length, length)
     }).pipe(virtual)
+  )
+
+  it.effect("interruption of whoever waits for a task leaves it alone", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const task = yield* cooperate(Effect.andThen(Effect.sleep("1 second"), turns(log, "a", 1)))
+      const waiter = yield* Effect.forkChild(task.whenDone, now)
+      yield* settle
+      yield* Fiber.interrupt(waiter)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* task.whenDone, "a done")
+      assert.deepStrictEqual(log, ["a0"])
+    }).pipe(Effect.scoped, virtual)
   )
 
   it.effect("the end of the scope stops the task; a task that is over has left it", () =>

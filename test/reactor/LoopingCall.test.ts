@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { InvalidDelay } from "../../src/reactor/DelayedCall.ts"
 import * as LoopingCall from "../../src/reactor/LoopingCall.ts"
@@ -147,6 +149,18 @@ describe("the grid", () => {
     })
   )
 
+  it.effect("an interval of less than a nanosecond is 0, not a grid without end", () =>
+    Effect.gen(function* () {
+      const { jumpTo, runs } = yield* counting({ interval: Number.MIN_VALUE })
+      for (const time of [5, 10]) jumpTo(time)
+      assert.deepStrictEqual(runs, [
+        [0, 1],
+        [5, 1],
+        [10, 1]
+      ])
+    })
+  )
+
   it.effect("what is no interval is refused", () =>
     Effect.gen(function* () {
       assert.instanceOf(yield* Effect.flip(LoopingCall.make(Effect.void, { interval: -1 })), InvalidDelay)
@@ -214,7 +228,6 @@ describe("stop and reset", () => {
         yield* TestClock.adjust("13 seconds")
         yield* loop.stop
         assert.instanceOf(yield* Effect.flip(loop.stop), LoopingCall.NotLooping)
-        yield* Effect.yieldNow
         yield* LoopingCall.start(loop)
         yield* TestClock.adjust("10 seconds")
         assert.deepStrictEqual(at, [0, 10, 13, 23])
@@ -268,6 +281,33 @@ describe("stop and reset", () => {
       yield* Effect.forkChild(waiting.run, now)
       assert.isTrue(waiting.looping)
     }).pipe(virtual)
+  )
+})
+
+describe("the end of its timers", () => {
+  it.effect("interrupts the loop, whether it waits or runs", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { timers } = yield* manualTimers.pipe(Scope.provide(scope))
+      const log: Array<string> = []
+      const gate = yield* Deferred.make<void>()
+      const running = yield* LoopingCall.make(
+        Effect.andThen(
+          Deferred.await(gate),
+          Effect.sync(() => log.push("ran"))
+        ),
+        { interval: 10 }
+      )
+      const waiting = yield* LoopingCall.make(Effect.void, { interval: 10 })
+      const fibers = yield* Effect.forEach([running, waiting], (loop) =>
+        Effect.forkChild(Effect.provideService(loop.run, Timers.Timers, timers), now)
+      )
+      yield* Scope.close(scope, Exit.void)
+      yield* Deferred.succeed(gate, undefined)
+      for (const fiber of fibers) assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
+      assert.deepStrictEqual(log, ["ran"])
+      assert.deepStrictEqual([running.looping, waiting.looping], [false, false])
+    })
   )
 })
 

@@ -89,6 +89,26 @@ describe("the calendar", () => {
       assert.deepStrictEqual(slots, ["2026-03-01T01:00", "2026-03-01T05:00"])
     }).pipe(Effect.provide(Timers.layer))
   )
+
+  it.effect("interruption interrupts the run, or the wait, and leaves nothing", () =>
+    Effect.gen(function* () {
+      const timers = yield* Timers.Timers
+      const cron = Cron.parseUnsafe("0 * * * *", "UTC")
+      let interrupted = 0
+      const run = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++))
+      for (const minutes of [30, 90]) {
+        const fiber = yield* Effect.forkChild(
+          LoopingCall.cron(cron, () => run),
+          now
+        )
+        assert.strictEqual((yield* timers.pending).length, 1)
+        yield* TestClock.adjust(`${minutes} minutes`)
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual(yield* timers.pending, [])
+      }
+      assert.strictEqual(interrupted, 1)
+    }).pipe(Effect.provide(Timers.layer))
+  )
 })
 
 /** Summer time in Berlin, 2026: from 29 March, 02:00 to 03:00, to 25 October, 03:00 to 02:00. */

@@ -159,6 +159,63 @@ describe("the order of calls", () => {
   )
 })
 
+describe("much that is due at once", () => {
+  it.effect("a pass ends after 10 ms, the next goes on: in order, what was scheduled meanwhile last", () =>
+    Effect.gen(function* () {
+      const { armed, jumpTo, timers } = yield* manualTimers
+      const log: Array<number> = []
+      let time = 1000
+      for (let at = 0; at < 25; at++) {
+        timers.callLaterUnsafe(at, () => {
+          log.push(at)
+          if (at === 0) timers.callLaterUnsafe(0, () => void log.push(99))
+          jumpTo((time += 1))
+        })
+      }
+      const passes: Array<number> = []
+      for (let pass = 0; pass < 3; pass++) {
+        jumpTo(time)
+        passes.push(log.length)
+      }
+      assert.deepStrictEqual(passes, [10, 20, 26])
+      assert.deepStrictEqual(log, [...Array.from({ length: 25 }, (_, at) => at), 99])
+      assert.strictEqual(armed(), Infinity)
+    })
+  )
+
+  it.effect("calls that take long have a pass each, those that throw, too", () =>
+    observed(({ reports }) =>
+      Effect.gen(function* () {
+        const { jumpTo, timers } = yield* manualTimers
+        let time = 10
+        let made = 0
+        for (let at = 0; at < 3; at++) {
+          timers.callLaterUnsafe(at, () => {
+            made++
+            jumpTo((time += 500))
+            if (at === 0) throw new Error("late, too")
+          })
+        }
+        for (let pass = 1; pass <= 3; pass++) {
+          jumpTo(time)
+          assert.strictEqual(made, pass)
+        }
+        assert.strictEqual(reports.length, 1)
+      })
+    )
+  )
+
+  it.effect("in virtual time all of them are made at their time", () =>
+    Effect.gen(function* () {
+      const { log, says, timers } = yield* make
+      for (let at = 0; at < 20_000; at++) timers.callLaterUnsafe(1000, says("call"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(log.length, 20_000)
+      assert.deepStrictEqual([...new Set(log)], ["call at 1000, 1000"])
+    }).pipe(virtual)
+  )
+})
+
 describe("time", () => {
   it.effect("a stepped wall clock changes nothing (A2-01, #2424, #5552)", () =>
     Effect.gen(function* () {
@@ -212,12 +269,41 @@ describe("time", () => {
     Effect.gen(function* () {
       const { timers, jumpTo, armed } = yield* manualTimers
       const call = timers.callLaterUnsafe("Infinity", () => assert.fail("called"))
+      assert.strictEqual(String(call), "DelayedCall(in Infinity)")
       assert.strictEqual(armed(), Infinity)
       jumpTo(1e15)
       assert.isTrue(call.active)
       call.cancelUnsafe()
       assert.deepStrictEqual(yield* timers.pending, [])
     })
+  )
+
+  it.effect("the longest delays there are wait, and hold up nobody", () =>
+    Effect.gen(function* () {
+      const { log, says, timers } = yield* make
+      for (const delay of [Number.MAX_VALUE, 1e300, Number.MAX_SAFE_INTEGER, Infinity]) {
+        timers.callLaterUnsafe(delay, () => assert.fail("called"))
+      }
+      yield* TestClock.adjust("1 second")
+      timers.callLaterUnsafe("1 second", says("call"))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(log, ["call at 2000, 2000"])
+      assert.strictEqual((yield* timers.pending).length, 4)
+    }).pipe(virtual)
+  )
+
+  it.effect("a clock that is set back holds up nobody for longer than it was set back", () =>
+    Effect.gen(function* () {
+      const { log, timers } = yield* make
+      yield* TestClock.adjust("1 minute")
+      timers.callLaterUnsafe("1 second", () => void log.push("before"))
+      yield* TestClock.setTime(30_000)
+      timers.callLaterUnsafe("1 second", () => void log.push("after"))
+      yield* TestClock.adjust("30999 millis")
+      assert.deepStrictEqual(log, [])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(log, ["before", "after"])
+    }).pipe(virtual)
   )
 
   it.effect("fractions of a millisecond, at a time where the wall clock has none left", () =>
@@ -433,6 +519,36 @@ describe("callLater", () => {
   )
 })
 
+describe("callLaterUnsafe", () => {
+  it.effect("tells, once, who asks to be told that it was cancelled", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { jumpTo, timers } = yield* manualTimers.pipe(Scope.provide(scope))
+      const log: Array<string> = []
+      const call = (name: string) =>
+        timers.callLaterUnsafe(
+          name === "made" ? 1 : 1000,
+          () => void log.push(`${name}: called`),
+          () => void log.push(`${name}: cancelled`)
+        )
+      call("made")
+      const cancelled = call("cancelled")
+      call("left")
+      jumpTo(1)
+      cancelled.cancelUnsafe()
+      cancelled.cancelUnsafe()
+      yield* Scope.close(scope, Exit.void)
+      call("late")
+      assert.deepStrictEqual(log, [
+        "made: called",
+        "cancelled: cancelled",
+        "left: cancelled",
+        "late: cancelled"
+      ])
+    })
+  )
+})
+
 describe("pending", () => {
   it.effect("has those that are still to be made, in their order", () =>
     Effect.gen(function* () {
@@ -477,6 +593,25 @@ describe("deferLater", () => {
       yield* TestClock.adjust(1)
       assert.strictEqual(yield* Effect.flip(Fiber.join(failing)), "failure")
     }).pipe(virtual)
+  )
+
+  it.effect("the end of the timers interrupts whoever waits for them, or comes later", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { timers } = yield* manualTimers.pipe(Scope.provide(scope))
+      const wait = Effect.provideService(
+        deferLater(
+          "5 seconds",
+          Effect.sync(() => assert.fail("went on"))
+        ),
+        Timers.Timers,
+        timers
+      )
+      const waiting = yield* Effect.forkChild(wait, now)
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(waiting)))
+      assert.isTrue(Exit.hasInterrupts(yield* Effect.exit(wait)))
+    })
   )
 
   it.effect("interruption cancels the timer", () =>

@@ -85,7 +85,7 @@ for (const [name, layer] of layers) {
       watched(({ delays }) =>
         Effect.gen(function* () {
           const timers = yield* Timers.Timers
-          const calls = [2 ** 32, 2 ** 40, Infinity].map((delay) =>
+          const calls = [2 ** 32, 2 ** 40, Number.MAX_VALUE, Infinity].map((delay) =>
             timers.callLaterUnsafe(delay, () => assert.fail("called"))
           )
           yield* Effect.yieldNow
@@ -93,6 +93,24 @@ for (const [name, layer] of layers) {
           assert.deepStrictEqual(delays, [2 ** 31 - 1])
           assert.isTrue(calls.every((call) => call.active))
           for (const call of calls) call.cancelUnsafe()
+        }).pipe(Effect.provide(Layer.fresh(layer)))
+      )
+    )
+
+    it.live("a call that is never made keeps no process alive", () =>
+      watched(({ open }) =>
+        Effect.gen(function* () {
+          const timers = yield* Timers.Timers
+          timers.callLaterUnsafe("Infinity", () => assert.fail("called"))
+          const soon = timers.callLaterUnsafe("1 minute", () => assert.fail("called"))
+          yield* Effect.yieldNow
+          assert.strictEqual(open(), 1)
+          soon.delayUnsafe("Infinity")
+          timers.callLaterUnsafe(1, () => {})
+          yield* deferLater(5)
+          yield* Effect.yieldNow
+          assert.strictEqual(open(), 0)
+          assert.strictEqual((yield* timers.pending).length, 2)
         }).pipe(Effect.provide(Layer.fresh(layer)))
       )
     )
@@ -110,6 +128,31 @@ for (const [name, layer] of layers) {
           assert.strictEqual(open(), 0)
         })
       )
+    )
+
+    it.live("input and output get their turn while much is due at once", () =>
+      Effect.gen(function* () {
+        const timers = yield* Timers.Timers
+        let calls = 0
+        let turns = 0
+        const base = timers.now()
+        yield* Effect.callback<void>((resume) => {
+          const turn = () => {
+            turns++
+            if (calls < 40) setImmediate(turn)
+          }
+          for (let at = 0; at < 40; at++) {
+            timers.callAtUnsafe(base + 1, () => {
+              busy(2)
+              if (++calls === 40) resume(Effect.void)
+            })
+          }
+          busy(2)
+          setImmediate(turn)
+        })
+        // Eighty milliseconds of work at least, in passes of ten.
+        assert.isAtLeast(turns, 5)
+      }).pipe(Effect.provide(Layer.fresh(layer)))
     )
 
     it.live("input and output get their turn between calls that schedule calls", () =>

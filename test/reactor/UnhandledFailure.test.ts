@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Completion from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -8,7 +9,9 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as UnhandledFailure from "../../src/reactor/UnhandledFailure.ts"
-import { faultsOf, now, observed } from "../protocol/serving.ts"
+import * as Deferred from "../../src/result/Deferred.ts"
+import * as Failure from "../../src/result/Failure.ts"
+import { faultsOf, now, observed, serve } from "../protocol/serving.ts"
 
 const place = "the background"
 const { fork, report } = UnhandledFailure
@@ -184,6 +187,129 @@ describe("report", () => {
         )
       )
       assert.deepStrictEqual(told, [place])
+    })
+  )
+})
+
+describe("once, whoever reports it first", () => {
+  /** Each reports what the effect fails with, unless it was reported before, and fails so, too. */
+  const reporters = {
+    "Failure.report": (failing) =>
+      Effect.tapCause(failing, (cause) => Failure.report(Failure.fromCause(cause))),
+    "Failure.withReporting": Failure.withReporting(),
+    "Failure.reportUnhandled": (failing) =>
+      Effect.gen(function* () {
+        const watched = Failure.reportUnhandled(Failure.result(failing), { place })
+        const result = yield* watched
+        if (result._tag === "Failure") return yield* result.failure
+      }),
+    "UnhandledFailure.report": (failing) =>
+      Effect.tapCause(failing, (cause) => report({ cause, place, peer: undefined })),
+    "UnhandledFailure.fork": (failing) =>
+      Effect.scoped(Effect.flatMap(fork(failing, { place }), (fiber) => Fiber.join(fiber))),
+    "a server": (failing) =>
+      Effect.gen(function* () {
+        const ended = yield* Completion.make<unknown, unknown>()
+        const { dial } = yield* serve(() =>
+          Effect.asVoid(Effect.onExit(failing, (exit) => Completion.done(ended, exit)))
+        )
+        yield* dial
+        return yield* Completion.await(ended)
+      }).pipe(Effect.scoped),
+    "a Deferred's scope": (failing) =>
+      Effect.gen(function* () {
+        const exit = yield* Effect.exit(failing)
+        yield* Effect.scoped(
+          Effect.flatMap(Deferred.scope, (deferreds) => Effect.sync(() => void deferreds.fromEffect(exit)))
+        )
+        yield* exit
+      })
+  } satisfies Readonly<
+    Record<string, (failing: Effect.Effect<unknown, unknown>) => Effect.Effect<unknown, unknown>>
+  >
+
+  const each = Object.entries(reporters)
+  for (const [first, reportFirst] of each) {
+    it.effect(`${first} reports what nobody has`, () =>
+      observed(({ logs, reports }) =>
+        Effect.gen(function* () {
+          const told = () => reports.length + logs.filter(({ level }) => level === "Error").length
+          yield* Effect.exit(reportFirst(Effect.suspend(() => Failure.fail("no"))))
+          assert.strictEqual(told(), 1)
+        })
+      )
+    )
+    for (const [then, reportThen] of each) {
+      it.effect(`${first}, then ${then}`, () =>
+        observed(({ logs, reports }) =>
+          Effect.gen(function* () {
+            const told = () => reports.length + logs.filter(({ level }) => level === "Error").length
+            const failing = Effect.suspend(() => Failure.fail(new Error("no")))
+            const exit = yield* Effect.exit(reportThen(reportFirst(failing)))
+            assert.deepStrictEqual(Exit.isFailure(exit) && faultsOf(exit.cause), ["fail Error: no"])
+            assert.strictEqual(told(), 1)
+          })
+        )
+      )
+    }
+  }
+
+  it.effect("a part that was reported is left out", () =>
+    observed(({ reports }) =>
+      Effect.gen(function* () {
+        const old = Failure.fail("old")
+        yield* Failure.report(old)
+        yield* report({ cause: Failure.all([old, Failure.die("new")]).cause, place, peer: undefined })
+        assert.deepStrictEqual(
+          reports.map(({ cause }) => faultsOf(cause)),
+          [["die new"]]
+        )
+      })
+    )
+  )
+
+  it.effect("a fork's failure that goes on with another error, and one with the same object", () =>
+    observed(({ reports }) =>
+      Effect.gen(function* () {
+        const closed = new Error("closed")
+        const work = Effect.fn("work")(function* (error: string) {
+          return yield* Effect.fail(error)
+        })
+        const fiber = yield* fork(work("first"), { place: "first" })
+        yield* fork(
+          Effect.mapError(Fiber.join(fiber), () => closed),
+          { place: "joined" }
+        )
+        yield* fork(
+          Effect.mapError(work("second"), () => closed),
+          { place: "second" }
+        )
+        assert.deepStrictEqual(
+          reports.map(({ place }) => place),
+          ["first", "second"]
+        )
+      })
+    )
+  )
+})
+
+describe("an error that loggers choke on", () => {
+  it.effect("is logged as its text", () =>
+    Effect.gen(function* () {
+      const pretty: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ cause }) => void pretty.push(Cause.pretty(cause)))
+      const choking = Object.defineProperty(new Error("choking"), "stack", {
+        get: () => {
+          throw new Error("no stack")
+        }
+      })
+      yield* Effect.provideService(
+        fork(Effect.fail(choking), { place }),
+        Logger.CurrentLoggers,
+        new Set([logger])
+      )
+      assert.lengthOf(pretty, 1)
+      assert.include(pretty[0], "Error: choking")
     })
   )
 })

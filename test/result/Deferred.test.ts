@@ -1,4 +1,5 @@
 /** Firing, callbacks, and what comes of what they return. */
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
@@ -7,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import * as Deferred from "../../src/result/Deferred.ts"
+import * as Failure from "../../src/result/Failure.ts"
 import { clean, Denied, is, NotFound, reported, causesOf, wordOf } from "./deferreds.ts"
 
 class Tagged extends Data.TaggedError("Tagged")<{ readonly n: number }> {}
@@ -33,6 +35,7 @@ describe("firing", () => {
       "Deferred(failed: no)",
       "Deferred(waiting)"
     ])
+    assert.strictEqual(inspect(value), "Deferred(succeeded)")
   })
 
   test("a second time is a typed error, and changes nothing", (deferreds) =>
@@ -258,6 +261,37 @@ describe("callbacks", () => {
       yield* TestClock.adjust("1 second")
       is(after, "3")
     }))
+
+  test("may return a failure as a value: it is one again", (deferreds) => {
+    const denied = Failure.fail(new Denied())
+    is(
+      deferreds.succeed(1).addCallback(() => denied),
+      'fail {"_tag":"Denied"}'
+    )
+    is(
+      deferreds.succeed(1).addCallback(() => Failure.die("bug")),
+      "die bug"
+    )
+    // And the other way round: a result as a failure.
+    const failure = deferreds.fail(new Denied()).addBoth((exit) => Exit.succeed(Failure.fromExit(exit)))
+    const exit = failure.poll()
+    if (exit?._tag !== "Success" || exit.value._tag === "None") return assert.fail("no failure")
+    assert.isTrue(Failure.isFailure(exit.value.value))
+    assert.deepStrictEqual(Failure.squash(exit.value.value), new Denied())
+  })
+
+  test("may return what cannot be looked at: that is a defect, and harms nobody else", (deferreds) => {
+    const look = (): never => {
+      throw new Error("do not look")
+    }
+    const hostile = new Proxy({}, { get: look, has: look })
+    const d = deferreds.make<number>()
+    const unlucky = d.addCallback(() => hostile)
+    const other = d.addCallback((n) => n)
+    d.callback(1)
+    is(unlucky, "die Error: do not look")
+    is(other, "1")
+  })
 
   test("may return a tagged error: it is one again", (deferreds) => {
     const failed = deferreds.fail(new Tagged({ n: 1 }))

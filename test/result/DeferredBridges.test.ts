@@ -76,6 +76,28 @@ describe("effects", () => {
     )
   )
 
+  test("in a generator wait for handles, as often as they like", (deferreds) =>
+    Effect.gen(function* () {
+      let sum = 0
+      for (let i = 0; i < 100_000; i++) sum += yield* deferreds.succeed(1).await
+      assert.strictEqual(sum, 100_000)
+    }))
+
+  test("in a generator, cancelled, cancel the handle that they wait for", (deferreds) => {
+    const cancelled: Array<string> = []
+    const first = deferreds.succeed(1)
+    const second = deferreds.make<number>({ canceller: () => void cancelled.push("second") })
+    const sum = deferreds.fromEffect(
+      Effect.gen(function* () {
+        return (yield* first.awaitOrCancel) + (yield* second.awaitOrCancel)
+      })
+    )
+    const after = sum.addCallback((n) => n + 1)
+    after.cancel()
+    assert.deepStrictEqual(cancelled, ["second"])
+    is(after, "interrupt")
+  })
+
   test("in a generator yield firings, too", (deferreds) =>
     Effect.gen(function* () {
       const d = deferreds.make<number>()
@@ -114,6 +136,20 @@ describe("fibers", () => {
       yield* Fiber.interrupt(source.toFiber())
       is(source, "interrupt")
     }))
+
+  test("whose observer throws keep nobody else from being told; who fired is thrown that", (deferreds) => {
+    const after: Array<Deferred.Deferred<number>> = []
+    for (let i = 0; i < 200; i++) {
+      const d = deferreds.make<number>()
+      d.toFiber().addObserver(() => {
+        throw new Error("observer")
+      })
+      after.push(d.addCallback((n) => n + 1))
+      assert.throws(() => d.callback(1), "observer")
+      is(d, "1")
+    }
+    for (const handle of after) is(handle, "2")
+  })
 
   test("end as their handle does", (deferreds) =>
     Effect.gen(function* () {

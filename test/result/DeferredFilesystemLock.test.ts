@@ -175,6 +175,18 @@ describe("waiting", () => {
       assert.deepStrictEqual([lock.locked, state.left], [false, 3])
     }))
 
+  test("with an effect that leaves it before its end: whoever has it then keeps it", (lock, state) =>
+    Effect.gen(function* () {
+      state.outcome = "Taken"
+      yield* lock.withLock(
+        Effect.gen(function* () {
+          is(lock.unlock(), "undefined")
+          is(lock.deferUntilLocked(), "undefined")
+        })
+      )
+      assert.deepStrictEqual([lock.locked, state.left], [true, 1])
+    }))
+
   it.effect("and having end with the scope", () => {
     const { locks, state } = fake()
     return Effect.gen(function* () {
@@ -196,7 +208,7 @@ describe("the lock of a file", () => {
   const test = <E>(
     name: string,
     body: (file: string) => Effect.Effect<void, E, Scope.Scope>,
-    timeout = 20_000
+    timeout = 60_000
   ) =>
     it.live(
       name,
@@ -211,7 +223,8 @@ describe("the lock of a file", () => {
   const make = (file: string) =>
     DeferredFilesystemLock.make(file, { interval: "5 millis" }).pipe(Effect.provide(NodeFilesystemLock.layer))
   const script = path.join(import.meta.dirname, "filesystemLockChild.ts")
-  const child = (...args: ReadonlyArray<string>) => Child.spawn(process.execPath, [script, ...args])
+  const child = (...args: ReadonlyArray<string>) =>
+    Child.spawn(process.execPath, [script, ...args], { timeout: 55_000 })
   const deadPid = Effect.map(Child.run("sh", ["-c", "echo $$"]), ({ stdout }) => stdout.trim())
   const around = (file: string) => fs.readdirSync(path.dirname(file)).sort()
 
@@ -259,44 +272,36 @@ describe("the lock of a file", () => {
       assert.deepStrictEqual(around(file), ["the.lock"])
     }))
 
-  test(
-    "is one process's at a time, however many want it, and though some are killed while they have it",
-    (file) =>
-      Effect.gen(function* () {
-        const workers = yield* Effect.forEach([1, 2, 3], () => child("rounds", file, "60"))
-        for (let i = 0; i < 4; i++) {
-          const victim = yield* child("die", file)
-          assert.strictEqual((yield* victim.ended).signal, "SIGKILL", victim.stderr())
-        }
-        for (const worker of workers) {
-          const { code, stderr, stdout } = yield* worker.ended
-          assert.deepStrictEqual([code, stdout, stderr], [0, "done\n", ""])
-        }
-        const last = yield* make(file)
-        yield* last.deferUntilLocked().await
-        assert.deepStrictEqual(
-          around(file).filter((name) => name !== "the.lock-inside"),
-          ["the.lock"]
-        )
-      }),
-    60_000
-  )
+  test("is one process's at a time, however many want it, and though some are killed while they have it", (file) =>
+    Effect.gen(function* () {
+      const workers = yield* Effect.forEach([1, 2, 3], () => child("rounds", file, "60"))
+      for (let i = 0; i < 4; i++) {
+        const victim = yield* child("die", file)
+        assert.strictEqual((yield* victim.ended).signal, "SIGKILL", victim.stderr())
+      }
+      for (const worker of workers) {
+        const { code, stderr, stdout } = yield* worker.ended
+        assert.deepStrictEqual([code, stdout, stderr], [0, "done\n", ""])
+      }
+      const last = yield* make(file)
+      yield* last.deferUntilLocked().await
+      assert.deepStrictEqual(
+        around(file).filter((name) => name !== "the.lock-inside"),
+        ["the.lock"]
+      )
+    }))
 
-  test(
-    "of a dead process, wanted by several at once, goes to one after the other",
-    (file) =>
-      Effect.gen(function* () {
-        const pid = yield* deadPid
-        fs.symlinkSync(pid, file)
-        const workers = yield* Effect.forEach([1, 2, 3, 4], () => child("rounds", file, "1"))
-        for (const worker of workers) {
-          const { code, stderr } = yield* worker.ended
-          assert.deepStrictEqual([code, stderr], [0, ""])
-        }
-        assert.deepStrictEqual(around(file), [])
-      }),
-    60_000
-  )
+  test("of a dead process, wanted by several at once, goes to one after the other", (file) =>
+    Effect.gen(function* () {
+      const pid = yield* deadPid
+      fs.symlinkSync(pid, file)
+      const workers = yield* Effect.forEach([1, 2, 3, 4], () => child("rounds", file, "1"))
+      for (const worker of workers) {
+        const { code, stderr } = yield* worker.ended
+        assert.deepStrictEqual([code, stderr], [0, ""])
+      }
+      assert.deepStrictEqual(around(file), [])
+    }))
 
   /** The link by which a process that breaks the lock keeps others from doing so. */
   const right = (file: string, pid: string): string => {
@@ -377,8 +382,19 @@ describe("the lock of a file", () => {
       )
       const before = Date.now() / 1_000 - process.uptime() - 60
       fs.lutimesSync(file, before, before)
+      assert.isFalse(yield* NodeFilesystemLock.isLocked(file))
       yield* lock.deferUntilLocked().await
       assert.isFalse(lock.clean)
+      yield* lock.unlock().await
+
+      // The same of one that crashed while it was about to break the lock.
+      const pid = yield* deadPid
+      fs.symlinkSync(pid, file)
+      const other = right(file, pid)
+      fs.symlinkSync(String(process.pid), other)
+      fs.lutimesSync(other, before, before)
+      is(lock.deferUntilLocked(), "undefined")
+      assert.deepStrictEqual(around(file), ["the.lock"])
     }))
 
   test("is Twisted's, too", (file) =>

@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Deferred from "../../src/result/Deferred.ts"
+import * as DeferredQueue from "../../src/result/DeferredQueue.ts"
+import * as DeferredSemaphore from "../../src/result/DeferredSemaphore.ts"
 import { clean, wordOf } from "./deferreds.ts"
 
 type Handle = Deferred.Deferred<number, string>
@@ -248,6 +250,94 @@ describe("laws", () => {
             list.poll(),
             Exit.succeed(entries.map(({ result }) => wordOf(resultOf(result))))
           )
+        })
+      )
+  )
+})
+
+describe("those who wait in line", () => {
+  /** What is done, and for `cancel`, which of the handles so far (by its number, modulo how many there are). */
+  const Step = Schema.Struct({
+    what: Schema.Literals(["ask", "ask", "give", "give", "cancel"]),
+    which: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))
+  })
+  const steps = Schema.Array(Step).check(Schema.isMinLength(20), Schema.isMaxLength(40))
+  const without = (line: ReadonlyArray<number>, one: number) => line.filter((other) => other !== one)
+
+  it.effect.prop("of a queue get its values in order, and those who are cancelled none", [steps], ([steps]) =>
+    clean(
+      Effect.gen(function* () {
+        const limits = { size: 5, backlog: 4 }
+        const queue = yield* DeferredQueue.make<number>(limits)
+        const handles: Array<Deferred.Deferred<number, unknown>> = []
+        const words: Array<string> = []
+        let values: ReadonlyArray<number> = []
+        let line: ReadonlyArray<number> = []
+        for (const [n, { what, which }] of steps.entries()) {
+          if (what === "ask") {
+            const [value, ...rest] = values
+            if (value === undefined && line.length < limits.backlog) line = [...line, handles.length]
+            values = rest
+            words.push(value !== undefined ? `${value}` : line.includes(handles.length) ? "waiting" : "fail")
+            handles.push(queue.get())
+          } else if (what === "give") {
+            const [first, ...rest] = line
+            const full = first === undefined && values.length === limits.size
+            assert.strictEqual(Exit.isSuccess(queue.put(n)), !full)
+            if (first !== undefined) words[first] = `${n}`
+            else if (!full) values = [...values, n]
+            line = rest
+          } else if (handles.length > 0) {
+            const index = which % handles.length
+            handles[index]!.cancel()
+            if (line.includes(index)) words[index] = "interrupt"
+            line = without(line, index)
+          }
+          const found = handles.map((handle) => wordOf(handle.poll()).replace(/^fail.*/, "fail"))
+          assert.deepStrictEqual(found, words)
+          assert.deepStrictEqual([queue.pending, queue.waiting], [values.length, line.length])
+        }
+      })
+    )
+  )
+
+  it.effect.prop(
+    "of a semaphore have its tokens in order, and never more than there are",
+    [steps],
+    ([steps]) =>
+      clean(
+        Effect.gen(function* () {
+          const tokens = 2
+          const semaphore = yield* DeferredSemaphore.make(tokens)
+          const handles: Array<Deferred.Deferred<unknown>> = []
+          const states: Array<"has it" | "waiting" | "interrupt"> = []
+          let free = tokens
+          let line: ReadonlyArray<number> = []
+          for (const { what, which } of steps) {
+            if (what === "ask") {
+              if (free === 0) line = [...line, handles.length]
+              states.push(free === 0 ? "waiting" : "has it")
+              free = Math.max(0, free - 1)
+              handles.push(semaphore.acquire())
+            } else if (what === "give") {
+              const [first, ...rest] = line
+              assert.strictEqual(Exit.isSuccess(semaphore.release()), free < tokens)
+              if (first !== undefined) states[first] = "has it"
+              else free = Math.min(tokens, free + 1)
+              line = rest
+            } else if (handles.length > 0) {
+              const index = which % handles.length
+              handles[index]!.cancel()
+              if (line.includes(index)) states[index] = "interrupt"
+              line = without(line, index)
+            }
+            const found = handles.map((handle) => {
+              const exit = handle.poll()
+              return exit === undefined ? "waiting" : Exit.isSuccess(exit) ? "has it" : "interrupt"
+            })
+            assert.deepStrictEqual(found, states)
+            assert.deepStrictEqual([semaphore.available, semaphore.waiting], [free, line.length])
+          }
         })
       )
   )

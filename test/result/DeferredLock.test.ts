@@ -16,6 +16,10 @@ const test = <E>(
   body: (deferreds: Deferred.DeferredScope) => Effect.Effect<void, E, Scope.Scope>
 ) => it.effect(name, () => clean(Effect.flatMap(Deferred.scope, body)))
 
+/** Calls `f` within so many callbacks that whoever waits is told only when those have returned. */
+const deep = (deferreds: Deferred.DeferredScope, f: () => void, levels = 200): void =>
+  levels === 0 ? f() : void deferreds.succeed(0).addCallback(() => deep(deferreds, f, levels - 1))
+
 describe("DeferredLock", () => {
   test("goes to who asks, and then to who has waited longest, within the release", () =>
     Effect.gen(function* () {
@@ -119,6 +123,21 @@ describe("DeferredLock", () => {
       yield* Fiber.interrupt(holder)
       assert.deepStrictEqual([lock.locked, lock.waiting], [true, 0])
       yield* Fiber.interrupt(heir)
+      assert.isFalse(lock.locked)
+    }))
+
+  test("is not kept by who is interrupted in the moment of getting it", () =>
+    Effect.gen(function* () {
+      const lock = yield* DeferredLock.make
+      lock.acquire()
+      const fiber = yield* Effect.forkChild(lock.withToken(Effect.never), { startImmediately: true })
+      const deferreds = yield* Deferred.scope
+      deep(deferreds, () => {
+        assert.isTrue(Exit.isSuccess(lock.release()))
+        assert.deepStrictEqual([lock.locked, lock.waiting], [true, 0])
+        fiber.interruptUnsafe()
+      })
+      yield* Fiber.await(fiber)
       assert.isFalse(lock.locked)
     }))
 
@@ -264,6 +283,27 @@ describe("DeferredQueue", () => {
       assert.strictEqual(yield* Fiber.join(last), 1)
       yield* queue.put(2)
       assert.strictEqual(yield* queue.take, 2)
+    }))
+
+  test("keeps a value that comes together with the interruption, or gives it to the next", () =>
+    Effect.gen(function* () {
+      const deferreds = yield* Deferred.scope
+      for (const awaited of [false, true]) {
+        const queue = yield* DeferredQueue.make<number>()
+        const fiber = yield* Effect.forkChild(queue.take, { startImmediately: true })
+        let other: Deferred.Deferred<number, DeferredQueue.QueueUnderflow> | undefined
+        deep(deferreds, () => {
+          assert.isTrue(Exit.isSuccess(queue.put(1)))
+          assert.isUndefined(fiber.pollUnsafe())
+          if (!awaited) assert.isTrue(Exit.isSuccess(queue.put(2)))
+          if (awaited) other = queue.get()
+          fiber.interruptUnsafe()
+        })
+        yield* Fiber.await(fiber)
+        assert.strictEqual(wordOf(fiber.pollUnsafe()), "interrupt")
+        is(other ?? queue.get(), "1")
+        assert.strictEqual(queue.pending, awaited ? 0 : 1)
+      }
     }))
 
   test("carries any value", () =>

@@ -7,7 +7,9 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
+import * as UnhandledFailure from "../../src/reactor/UnhandledFailure.ts"
 import * as Deferred from "../../src/result/Deferred.ts"
+import * as Failure from "../../src/result/Failure.ts"
 import { causesOf, clean, is, reported, wordOf } from "./deferreds.ts"
 
 const reports = (
@@ -163,6 +165,121 @@ describe("reports", () => {
   )
 })
 
+describe("a failure that was reported", () => {
+  reports(
+    "by Failure is not reported again",
+    (d) =>
+      Effect.gen(function* () {
+        const failure = Failure.fail("told")
+        d.fromEffect(failure)
+        d.succeed(1).addCallback(() => failure)
+        const news = d.done(Exit.failCause(Cause.combine(Failure.fail("news").cause, failure.cause)))
+        yield* Failure.report(failure)
+        assert.isTrue(news.fired)
+        // One that goes on as it is, without having been a value.
+        d.fromEffect(Failure.withReporting(Effect.fail("told on the way")))
+      }).pipe(Effect.provideService(Logger.CurrentLoggers, new Set())),
+    // What is not told yet of a cause of several.
+    ['fail "news"']
+  )
+
+  it.effect("here is not reported again elsewhere, nor by whoever takes it from the handle later", () =>
+    Effect.gen(function* () {
+      const failure = Failure.fail("captured")
+      const handles: Array<Deferred.Deferred<unknown, unknown>> = []
+      const first = yield* reported(
+        Effect.map(Deferred.scope, (d) => {
+          handles.push(d.fail("plain"), d.fromEffect(failure))
+        })
+      )
+      assert.deepStrictEqual(causesOf(first), ['fail "plain"', 'fail "captured"'])
+      assert.isFalse(Failure.isUnreported(failure))
+      const second = yield* reported(
+        Effect.map(Deferred.scope, (d) => {
+          for (const handle of handles) d.done(handle.poll()!)
+          d.succeed(1).addCallback(() => failure)
+        })
+      )
+      assert.deepStrictEqual(causesOf(second), [])
+    })
+  )
+
+  it.effect("by UnhandledFailure is not reported again", () =>
+    Effect.gen(function* () {
+      let told = 0
+      const seen = yield* reported(
+        Effect.gen(function* () {
+          const deferreds = yield* Deferred.scope
+          deferreds.fromFiber(yield* UnhandledFailure.fork(Effect.fail("no"), { place: "the background" }))
+        })
+      ).pipe(Effect.provideService(UnhandledFailure.Reporter, () => Effect.sync(() => void told++)))
+      assert.deepStrictEqual([told, causesOf(seen)], [1, []])
+    })
+  )
+
+  it.effect("by the default Reporter, too", () =>
+    Effect.gen(function* () {
+      const logs: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void logs.push(String(message)))
+      const failure = Failure.fail("captured")
+      const run = Effect.scoped(Effect.map(Deferred.scope, (d) => void d.fromEffect(failure)))
+      yield* Effect.andThen(run, run).pipe(Effect.provideService(Logger.CurrentLoggers, new Set([logger])))
+      assert.deepStrictEqual(logs, ["Unhandled failure in a Deferred"])
+    })
+  )
+})
+
+describe("very many failures", () => {
+  it.effect("are not all kept until the end: the oldest are reported before", () =>
+    Effect.gen(function* () {
+      let before: ReadonlyArray<string> = []
+      const seen: Array<Deferred.Unhandled> = []
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const d = yield* Deferred.scope
+          for (let i = 0; i < 1003; i++) d.fail(i)
+          assert.deepStrictEqual(causesOf(seen), [])
+          yield* Effect.yieldNow
+          yield* Effect.yieldNow
+          before = causesOf(seen)
+          // Many at once that are looked at in the same turn are none of them.
+          d.list(
+            Array.from({ length: 5000 }, () => d.fail("seen")),
+            { consumeErrors: true }
+          )
+          yield* Effect.yieldNow
+          yield* Effect.yieldNow
+        })
+      ).pipe(
+        Effect.provideService(Deferred.Reporter, (unhandled) => Effect.sync(() => void seen.push(unhandled)))
+      )
+      assert.deepStrictEqual(before, ["fail 0", "fail 1", "fail 2"])
+      assert.deepStrictEqual(
+        causesOf(seen),
+        Array.from({ length: 1003 }, (_, i) => `fail ${i}`)
+      )
+    })
+  )
+})
+
+it.effect("a Reporter that fails keeps nobody from being reported, and is told in the log", () =>
+  Effect.gen(function* () {
+    const seen: Array<string> = []
+    const logger = Logger.make<unknown, void>(
+      ({ cause, message }) => void seen.push(`${String(message)}: ${wordOf(Exit.failCause(cause))}`)
+    )
+    yield* Effect.scoped(Effect.map(Deferred.scope, (d) => void [d.fail("first"), d.fail("second")])).pipe(
+      Effect.provideService(Deferred.Reporter, ({ cause }) =>
+        wordOf(Exit.failCause(cause)) === 'fail "first"'
+          ? Effect.die("broken")
+          : Effect.sync(() => void seen.push("second"))
+      ),
+      Effect.provideService(Logger.CurrentLoggers, new Set([logger]))
+    )
+    assert.deepStrictEqual(seen, ['A failure could not be reported: fail "first" and die broken', "second"])
+  })
+)
+
 describe("the end of a scope", () => {
   it.effect("cancels what waits, the newest first", () =>
     clean(
@@ -288,6 +405,11 @@ describe("the end of a scope", () => {
           is(d, "interrupt")
           assert.strictEqual(wordOf(d.callback(1)).slice(0, 4), "fail")
           is(deferreds.fromEffect(Effect.sync(() => assert.fail("ran"))), "interrupt")
+          const fiber = yield* Effect.forkChild(Effect.never, { startImmediately: true })
+          is(deferreds.fromFiber(fiber), "interrupt")
+          assert.isDefined(fiber.pollUnsafe())
+          const elsewhere = yield* Deferred.make<number>()
+          is(deferreds.race([elsewhere, elsewhere.addCallback((n) => n)]), "interrupt")
           // Callbacks of results that are there do run; effects do not.
           is(
             old.addCallback((n) => n + 1),
@@ -320,6 +442,7 @@ describe("the end of a scope", () => {
     Effect.gen(function* () {
       const deferreds = yield* Deferred.scope
       const refs: Array<WeakRef<object>> = []
+      const all: Array<Deferred.Deferred<number>> = []
       for (let i = 0; i < 1000; i++) {
         const d = deferreds.make<number>()
         refs.push(new WeakRef(d), new WeakRef(d.addCallback((n) => n + 1).addErrback(() => 0)))
@@ -330,6 +453,11 @@ describe("the end of a scope", () => {
         const cancelled = deferreds.make<number>().addCallback((n) => n)
         cancelled.cancel()
         refs.push(new WeakRef(cancelled))
+        const held = {}
+        refs.push(new WeakRef(held))
+        const kept = deferreds.make<number>({ canceller: () => assert.fail(String(held)) })
+        kept.callback(i)
+        all.push(kept)
       }
       const { setFlagsFromString } = yield* Effect.promise(() => import("node:v8"))
       const { runInNewContext } = yield* Effect.promise(() => import("node:vm"))
@@ -340,6 +468,7 @@ describe("the end of a scope", () => {
       gc()
       const alive = refs.filter((ref) => ref.deref() !== undefined).length
       assert.isBelow(alive, 50)
+      assert.strictEqual(all.length, 1000)
     })
   )
 })

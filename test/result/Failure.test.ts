@@ -1,4 +1,5 @@
 /** The value: its capture, what it keeps, and its use. */
+import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -131,6 +132,24 @@ describe("the story", () => {
     })
   )
 
+  it.effect("has the place that asked for a value, whenever that comes", () =>
+    Effect.gen(function* () {
+      const failing = Effect.andThen(Effect.yieldNow, Effect.fail("x"))
+      const [[partitioned]] = yield* Failure.partitionEffects([failing])
+      const asked = [
+        failureOf(yield* Failure.result(failing)),
+        failureOf(yield* Failure.fromPromise(() => Promise.reject("x"))),
+        partitioned!,
+        Failure.partition([yield* Effect.exit(failing)])[0][0]!,
+        Option.getOrThrow(Failure.fromExit(yield* Effect.exit(failing)))
+      ]
+      for (const failure of asked) {
+        const [place] = storyOf(failure).captured?.[0]?.place ?? []
+        assert.include(place?.place, "Failure.test.ts")
+      }
+    })
+  )
+
   it.effect("has each fiber that took it as a value, and the first place stays", () =>
     Effect.gen(function* () {
       const child = yield* Effect.forkChild(
@@ -206,6 +225,28 @@ describe("the value", () => {
     }
   })
 
+  it("lets go of what its traces hold, when it is cleaned", () => {
+    const { prepareStackTrace } = Error
+    const formatted: Array<string> = []
+    Error.prepareStackTrace = (error) => {
+      formatted.push(error.message ?? "a place")
+      return String(error)
+    }
+    try {
+      const holding = new AggregateError([new Error("held")], "holding", { cause: new Error("cause") })
+      const group = Failure.all([Failure.fail(holding), Failure.die(new Error("defect"))])
+      assert.deepStrictEqual(formatted, [])
+      assert.strictEqual(Failure.clean(group), group)
+      const texts = ["a place", "a place", "cause", "defect", "held", "holding"]
+      assert.deepStrictEqual([...formatted].sort(), texts)
+      Failure.render(group)
+      assert.lengthOf(formatted, texts.length)
+      assert.isFalse(Failure.isHandled(Failure.clean(Failure.fail("x"))))
+    } finally {
+      Error.prepareStackTrace = prepareStackTrace
+    }
+  })
+
   it("leaves the stack trace limit as it was", () => {
     const limit = Error.stackTraceLimit
     for (const other of [0, 7]) {
@@ -268,4 +309,12 @@ describe("the value", () => {
       assert.deepStrictEqual(storyOf(again).captured?.[0], storyOf(failure).captured?.[0])
     })
   )
+})
+
+describe("the types", () => {
+  it("of everything that it offers are tested", () => {
+    const tests = readFileSync(new URL("../types/failure.test-d.ts", import.meta.url), "utf8")
+    const untested = Object.keys(Failure).filter((name) => !new RegExp(`Failure\\.${name}\\b`).test(tests))
+    assert.deepStrictEqual(untested, [])
+  })
 })

@@ -6,6 +6,7 @@ import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Failure from "../../src/result/Failure.ts"
+import { cpuMillis } from "../defects/cpuTime.ts"
 import { Denied, NotFound } from "./hostile.ts"
 
 const notFound = new NotFound({ id: "7" })
@@ -68,10 +69,10 @@ describe("all", () => {
   )
 
   it("10,000 of them, in no time", () => {
-    const before = performance.now()
+    const before = cpuMillis()
     const group = Failure.all(Array.from({ length: 10_000 }, (_, index) => Failure.fail(`${index % 5000}`)))
     assert.lengthOf(Failure.members(group), 5000)
-    assert.isBelow(performance.now() - before, 5000)
+    assert.isBelow(cpuMillis() - before, 5000)
   })
 })
 

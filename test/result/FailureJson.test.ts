@@ -134,6 +134,8 @@ describe("from a stranger", () => {
       story({ message: "m", frames: Array.from({ length: 1000 }, () => ({})) }),
       story({ message: "m", below: Array.from({ length: 1000 }, () => ({ message: "m" })) }),
       story({ message: "m", fields: { a: { b: { c: { d: { e: { f: 1 } } } } } } }),
+      story({ message: "m", fields: Object.fromEntries(Array.from({ length: 1000 }, (_, key) => [key, 1])) }),
+      story({ message: "m", value: Array.from({ length: 1000 }, () => 1) }),
       { members: Array.from({ length: 2000 }, () => ({ count: 1, reasons: [] })) }
     ]) {
       assert.isTrue(Exit.isFailure(decode(json)), JSON.stringify(json).slice(0, 100))

@@ -18,6 +18,7 @@ const stack = (head: string): string =>
     "    at Generator.next (<anonymous>)",
     "    at evaluate (/app/node_modules/effect/dist/internal/effect.js:1:2)",
     "    at async main (/app/main.ts:10:1)",
+    "    at async node:internal/modules/esm/loader:650:26",
     "    at C:\\app\\node_modules\\x\\index.js:1:1"
   ].join("\n")
 
@@ -74,18 +75,18 @@ describe("render", () => {
       "    at load (/app/load.ts:3:5)",
       "    ... 3 frames of libraries",
       "    at async main (/app/main.ts:10:1)",
-      "    ... 1 frame of libraries",
+      "    ... 2 frames of libraries",
       "Caused by Error: worse",
       "    at load (/app/load.ts:3:5)",
       "    ... 3 frames of libraries",
       "    at async main (/app/main.ts:10:1)",
-      "    ... 1 frame of libraries"
+      "    ... 2 frames of libraries"
     ])
   })
 
   it("libraries, when asked", () => {
     const all = lines(Failure.fail(error), { libraries: true })
-    assert.lengthOf(all, 14)
+    assert.lengthOf(all, 16)
     assert.include(all, "    at Generator.next (<anonymous>)")
     assert.include(all, "    at C:\\app\\node_modules\\x\\index.js:1:1")
   })

@@ -76,6 +76,8 @@ describe("report", () => {
         )
         yield* Failure.report(failure)
         assert.hasAllKeys(entries[0]?.annotations, ["traceId", "spanId"])
+        yield* Effect.exit(Effect.withSpan(Failure.withReporting(Effect.fail("b")), "another"))
+        assert.hasAllKeys(entries[1]?.annotations, ["traceId", "spanId"])
       })
     )
   )
@@ -349,13 +351,17 @@ describe("reportUnhandled", () => {
       Effect.gen(function* () {
         const scope = yield* Scope.make()
         const unhandled = yield* Scope.provide(Failure.makeUnhandled({ place }), scope)
-        for (let index = 0; index < 100_000; index++) {
+        for (let index = 0; index < 20_000; index++) {
           const failure = Failure.fail(index)
           unhandled.add(failure.cause)
           Failure.handled(failure)
         }
         assert.strictEqual(unhandled.size, 0)
         for (let index = 0; index < 1200; index++) unhandled.add(Failure.fail(index).cause)
+        assert.strictEqual(unhandled.size, 1200)
+        const seen = Failure.fail("seen")
+        unhandled.add(seen.cause)
+        Failure.handled(seen)
         assert.strictEqual(unhandled.size, 1200)
         yield* Scope.close(scope, Exit.void)
         unhandled.add(Failure.fail("late").cause)

@@ -3,6 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
+import * as UnhandledFailure from "../../src/reactor/UnhandledFailure.ts"
+import * as Deferred from "../../src/result/Deferred.ts"
 import * as Failure from "../../src/result/Failure.ts"
 import * as LoggedFailures from "../../src/testing/LoggedFailures.ts"
 import { Denied, NotFound } from "../result/hostile.ts"
@@ -37,6 +39,12 @@ describe("a logged failure", () => {
       assert.isTrue(Exit.hasDies(exit))
     })
   )
+
+  it.effect.fails("fails it as the runner sees it", () =>
+    Failure.report(Failure.fail(notFound)).pipe(Effect.provide(layer()))
+  )
+
+  it.effect.fails("fails it by expect, too", () => expect(Failure.report(Failure.fail(notFound))))
 
   it.effect("fails also a test that fails", () =>
     Effect.gen(function* () {
@@ -88,6 +96,19 @@ describe("a logged failure", () => {
           (yield* flushLoggedFailures()).map((failure) => Failure.message(failure)),
           ["unseen"]
         )
+      })
+    )
+  )
+
+  it.effect("is one of background work, and of a Deferred that nobody looked at", () =>
+    expect(
+      Effect.gen(function* () {
+        yield* Effect.scoped(UnhandledFailure.fork(Effect.fail(notFound), { place: "the background" }))
+        yield* Effect.scoped(
+          Effect.map(Deferred.scope, (deferreds) => void deferreds.fail(new Denied({ by: "me" })))
+        )
+        assert.deepStrictEqual((yield* flushLoggedFailures("NotFound")).map(Failure.squash), [notFound])
+        assert.lengthOf(yield* flushLoggedFailures("Denied"), 1)
       })
     )
   )

@@ -4,6 +4,7 @@ import type * as EffectDeferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { describe, expectTypeOf, it } from "vitest"
 import * as Deferred from "../../src/result/Deferred.ts"
@@ -12,6 +13,8 @@ import * as DeferredList from "../../src/result/DeferredList.ts"
 import * as DeferredLock from "../../src/result/DeferredLock.ts"
 import * as DeferredQueue from "../../src/result/DeferredQueue.ts"
 import * as DeferredSemaphore from "../../src/result/DeferredSemaphore.ts"
+import * as NodeFilesystemLock from "../../src/node/NodeFilesystemLock.ts"
+import * as Failure from "../../src/result/Failure.ts"
 
 class NotFound {
   readonly _tag = "NotFound"
@@ -114,6 +117,37 @@ describe("firing", () => {
     })
   })
 
+  it("has a handle for whoever may not fire", () => {
+    const given: D<number, Denied> = deferreds.make<number, Denied>()
+    // @ts-expect-error a handle cannot be fired
+    given.callback(1)
+    expectTypeOf(given.fired).toEqualTypeOf<boolean>()
+    expectTypeOf(given.pause()).toEqualTypeOf<void>()
+    expectTypeOf(given.unpause()).toEqualTypeOf<void>()
+    expectTypeOf(given.cancel()).toEqualTypeOf<void>()
+    const options: Deferred.Options<number, Denied> = { canceller: (self) => void self.errback(new Denied()) }
+    expectTypeOf(deferreds.make(options)).toEqualTypeOf<Deferred.Fireable<number, Denied>>()
+    expectTypeOf(Deferred.make(options)).toEqualTypeOf<
+      Effect.Effect<Deferred.Fireable<number, Denied>, never, Scope.Scope>
+    >()
+  })
+
+  it("in a generator is an effect that may fail", () => {
+    const program = Effect.gen(function* () {
+      yield* deferreds.make<number, Denied>().callback(1)
+      return yield* d.await
+    })
+    expectTypeOf(program).toEqualTypeOf<Effect.Effect<number, Deferred.AlreadyFired | NotFound>>()
+  })
+
+  it("isDeferred narrows", () => {
+    const some = {} as string | D<number>
+    if (Deferred.isDeferred(some)) expectTypeOf(some).toEqualTypeOf<D<number>>()
+    else expectTypeOf(some).toEqualTypeOf<string>()
+    const any: unknown = some
+    if (Deferred.isDeferred(any)) expectTypeOf(any).toEqualTypeOf<D<unknown, unknown>>()
+  })
+
   it("is for one type, a result for all above it", () => {
     expectTypeOf<D<number, Denied>>().toExtend<D<number | string, Denied | NotFound>>()
     expectTypeOf<Deferred.Fireable<number, Denied>>().toExtend<D<unknown, unknown>>()
@@ -154,6 +188,25 @@ describe("addCallback", () => {
       })
     )
     expectTypeOf(viaFunction).toEqualTypeOf<D<string, NotFound | Denied>>()
+  })
+
+  it("takes a failure as a value, which has no value", () => {
+    expectTypeOf(d.addCallback(() => Failure.fail(new Denied()))).toEqualTypeOf<D<never, NotFound | Denied>>()
+    expectTypeOf(d.addCallback((n) => (condition ? n : Failure.fail(new Denied())))).toEqualTypeOf<
+      D<number, NotFound | Denied>
+    >()
+    expectTypeOf(d.addErrback((error) => Failure.fail(error.name))).toEqualTypeOf<D<number, string>>()
+  })
+
+  it("has its rules for whoever writes functions over callbacks", () => {
+    expectTypeOf<Deferred.Value<number>>().toEqualTypeOf<number>()
+    expectTypeOf<Deferred.Value<typeof d | Promise<string>>>().toEqualTypeOf<number | string>()
+    expectTypeOf<Deferred.Error<typeof d | Promise<string>>>().toEqualTypeOf<NotFound | Cause.UnknownError>()
+    expectTypeOf<Deferred.Error<number>>().toEqualTypeOf<never>()
+    expectTypeOf<Deferred.Provided<number | Effect.Effect<number>>>().toEqualTypeOf<unknown>()
+    expectTypeOf<Deferred.Provided<Effect.Effect<number, never, Db>>>().not.toEqualTypeOf<unknown>()
+    const logged = <X>(f: (n: number) => X & Deferred.Provided<X>) => d.addCallback<X>(f)
+    expectTypeOf(logged(() => inner)).toEqualTypeOf<D<string, NotFound | Denied>>()
   })
 
   it("takes a mixture, and tells the truth about each part", () => {
@@ -319,6 +372,28 @@ describe("many", () => {
     >()
     expectTypeOf(deferreds.list([] as Array<typeof d>)).toEqualTypeOf<D<Array<Exit.Exit<number, NotFound>>>>()
     expectTypeOf(DeferredList.make([d, inner])).toEqualTypeOf<Effect.Effect<D<Exits>, never, Scope.Scope>>()
+    expectTypeOf(
+      DeferredList.make([d, inner], { fireOnOneCallback: true, fireOnOneErrback: true })
+    ).toEqualTypeOf<
+      Effect.Effect<
+        D<
+          Exits | DeferredList.FirstCallback<number | string>,
+          DeferredList.FirstError<NotFound | Denied, readonly [typeof d, typeof inner]>
+        >,
+        never,
+        Scope.Scope
+      >
+    >()
+    const first = {} as DeferredList.FirstCallback<number>
+    expectTypeOf(first.value).toEqualTypeOf<number>()
+    expectTypeOf(first.index).toEqualTypeOf<number>()
+    const error = {} as DeferredList.FirstError<Denied, readonly [typeof d, typeof inner]>
+    expectTypeOf(error.cause).toEqualTypeOf<Cause.Cause<Denied>>()
+    expectTypeOf(error.rest).toEqualTypeOf<D<Exits>>()
+    // @ts-expect-error not a handle
+    deferreds.list([1])
+    // @ts-expect-error no such option
+    deferreds.list([d], { fireOnOne: true })
   })
 
   it("gatherResults: all values, or the first error and the rest", () => {
@@ -337,6 +412,13 @@ describe("many", () => {
   })
 
   it("race: any value, or all errors", () => {
+    deferreds.race([d, inner]).addCallbacks(
+      ({ index, value }) => {
+        expectTypeOf(index).toEqualTypeOf<number>()
+        expectTypeOf(value).toEqualTypeOf<number | string>()
+      },
+      ({ failures }) => expectTypeOf(failures).toEqualTypeOf<ReadonlyArray<Cause.Cause<NotFound | Denied>>>()
+    )
     expectTypeOf(deferreds.race([d, inner])).toEqualTypeOf<
       D<Deferred.Winner<number | string>, Deferred.FailureGroup<NotFound | Denied>>
     >()
@@ -361,6 +443,11 @@ describe("the family", () => {
     expectTypeOf(lock.run(() => 1)).toEqualTypeOf<D<number>>()
     // @ts-expect-error an effect that needs services
     lock.run(() => Db)
+    expectTypeOf(lock.locked).toEqualTypeOf<boolean>()
+    const semaphore = {} as DeferredSemaphore.DeferredSemaphore
+    expectTypeOf(semaphore.acquire()).toEqualTypeOf<D<DeferredSemaphore.DeferredSemaphore>>()
+    expectTypeOf(semaphore.release()).toEqualTypeOf<Exit.Exit<void, DeferredSemaphore.NotAcquired>>()
+    expectTypeOf(semaphore.run(async () => 1)).toEqualTypeOf<D<number, Cause.UnknownError>>()
     expectTypeOf(lock.scoped).toEqualTypeOf<Effect.Effect<void, never, Scope.Scope>>()
     expectTypeOf(lock.withToken(Effect.flatMap(Db, (db) => db.query))).toEqualTypeOf<
       Effect.Effect<string, Denied, Db>
@@ -375,6 +462,12 @@ describe("the family", () => {
     expectTypeOf(queue.put(1)).toEqualTypeOf<Exit.Exit<void, DeferredQueue.QueueOverflow>>()
     expectTypeOf(queue.get()).toEqualTypeOf<D<number, DeferredQueue.QueueUnderflow>>()
     expectTypeOf(queue.take).toEqualTypeOf<Effect.Effect<number, DeferredQueue.QueueUnderflow>>()
+    expectTypeOf(DeferredQueue.make<string>()).toEqualTypeOf<
+      Effect.Effect<DeferredQueue.DeferredQueue<string>, never, Scope.Scope>
+    >()
+    expectTypeOf<DeferredQueue.DeferredQueue<number>>().not.toExtend<
+      DeferredQueue.DeferredQueue<number | string>
+    >()
     // @ts-expect-error another value
     queue.put("x")
   })
@@ -396,8 +489,37 @@ describe("the family", () => {
     expectTypeOf(lock.unlock()).toEqualTypeOf<
       D<void, DeferredFilesystemLock.NotLocked | DeferredFilesystemLock.FilesystemLockError>
     >()
+    expectTypeOf(lock.scoped).toEqualTypeOf<Effect.Effect<void, Failure, Scope.Scope>>()
+    lock.deferUntilLocked().addErrbackTag("FilesystemLockError", ({ path, reason }) => {
+      expectTypeOf(path).toEqualTypeOf<string>()
+      expectTypeOf(reason._tag).toEqualTypeOf<"NotALock" | "Unusable">()
+    })
+    expectTypeOf(NodeFilesystemLock.layer).toEqualTypeOf<
+      Layer.Layer<DeferredFilesystemLock.FilesystemLocks>
+    >()
+    expectTypeOf(NodeFilesystemLock.isLocked("/run/x.lock")).toEqualTypeOf<
+      Effect.Effect<boolean, DeferredFilesystemLock.FilesystemLockError>
+    >()
     expectTypeOf(lock.withLock(Effect.flatMap(Db, (db) => db.query))).toEqualTypeOf<
       Effect.Effect<string, Denied | Failure, Db>
+    >()
+  })
+})
+
+describe("settings", () => {
+  it("are references, with defaults", () => {
+    expectTypeOf(Deferred.Debugging).toEqualTypeOf<Context.Reference<boolean>>()
+    expectTypeOf(Effect.provideService(Effect.void, Deferred.Debugging, true)).toEqualTypeOf<
+      Effect.Effect<void>
+    >()
+    const reporter = Effect.provideService(Effect.void, Deferred.Reporter, ({ cause, madeAt }) => {
+      expectTypeOf(cause).toEqualTypeOf<Cause.Cause<unknown>>()
+      expectTypeOf(madeAt).toEqualTypeOf<string | undefined>()
+      return Effect.void
+    })
+    expectTypeOf(reporter).toEqualTypeOf<Effect.Effect<void>>()
+    expectTypeOf(Deferred.Reporter).toEqualTypeOf<
+      Context.Reference<(unhandled: Deferred.Unhandled) => Effect.Effect<void>>
     >()
   })
 })

@@ -2,12 +2,14 @@ import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { describe, expectTypeOf, it } from "vitest"
+import * as UnhandledFailure from "../../src/reactor/UnhandledFailure.ts"
 import * as Failure from "../../src/result/Failure.ts"
 import * as LoggedFailures from "../../src/testing/LoggedFailures.ts"
 
@@ -71,6 +73,11 @@ describe("the value", () => {
     expectTypeOf(Failure.toExit(failure)).toEqualTypeOf<Exit.Exit<never, E>>()
     expectTypeOf(Failure.raise(failure)).toEqualTypeOf<never>()
     expectTypeOf(Failure.handled(failure)).toEqualTypeOf<void>()
+    expectTypeOf(Failure.clean(failure)).toEqualTypeOf<Of<E>>()
+    expectTypeOf(failure[Failure.TypeId]).toEqualTypeOf<Cause.Cause<E>>()
+    for (const is of [Failure.isHandled, Failure.isInterrupted, Failure.isUnreported]) {
+      expectTypeOf(is(failure)).toEqualTypeOf<boolean>()
+    }
     const value: unknown = 1
     if (Failure.isFailure(value)) expectTypeOf(value).toEqualTypeOf<Of<unknown>>()
   })
@@ -140,16 +147,70 @@ describe("trap: what is meant leaves, what is not stays", () => {
   })
 })
 
+describe("piped", () => {
+  it("a wrong tag does not compile, either", () => {
+    // @ts-expect-error there is no such tag
+    failure.pipe(Failure.trap("NotFoud"))
+    // @ts-expect-error there is no such tag
+    failure.pipe(Failure.trap("NotFound", "NotFoud"))
+    // @ts-expect-error there is no such reason
+    failure.pipe(Failure.find("ConnectError.Reset"))
+    // @ts-expect-error there is no such tag
+    failure.pipe(Failure.split("Other"))
+    // @ts-expect-error there is no such tag
+    failure.pipe(Failure.filter("Other"))
+    // @ts-expect-error there is no such tag
+    failure.pipe(Failure.without("Other"))
+    // @ts-expect-error there is no such tag
+    Failure.check("Other")(failure)
+    // @ts-expect-error there is no such tag
+    work.pipe(Failure.suppress("Other"))
+    // @ts-expect-error nothing has a tag here
+    nothing.pipe(Failure.trap("NotFound"))
+    expectTypeOf(failure.pipe(Failure.trap("Denied"))).toEqualTypeOf<
+      Exit.Exit<Denied, NotFound | ConnectError>
+    >()
+  })
+
+  it("any string may be a tag of what is not known", () => {
+    expectTypeOf(unknown.pipe(Failure.trap("Other"))).toEqualTypeOf<Exit.Exit<unknown, unknown>>()
+    expectTypeOf(unknown.pipe(Failure.find("Other", TypeError))).toEqualTypeOf<Option.Option<unknown>>()
+  })
+
+  it("all else as it is", () => {
+    expectTypeOf(failure.pipe(Failure.trap(NotFound, isDenied))).toEqualTypeOf<
+      Exit.Exit<NotFound | Denied, ConnectError>
+    >()
+    expectTypeOf(failure.pipe(Failure.trap(Failure.named("x"), Failure.interruption))).toEqualTypeOf<
+      Exit.Exit<E | Cause.Interrupt, E>
+    >()
+    expectTypeOf(nothing.pipe(Failure.trap(Failure.defect(TypeError)))).toEqualTypeOf<Exit.Exit<TypeError>>()
+  })
+
+  it("within a generic function, by class", () => {
+    const absent = <A, X, R>(self: Effect.Effect<A, X | NotFound, R>) => self.pipe(Failure.suppress(NotFound))
+    expectTypeOf(absent(work)).toExtend<Effect.Effect<number | undefined, Denied | ConnectError, "Service">>()
+  })
+})
+
 describe("check, find, split, filter, without", () => {
   it("check narrows", () => {
     if (Failure.check(failure, "NotFound", Denied)) {
       expectTypeOf(Failure.errors(failure)).toEqualTypeOf<ReadonlyArray<NotFound | Denied>>()
     }
-    if (Failure.check(unknown, TypeError)) expectTypeOf(unknown).toEqualTypeOf<Of<TypeError>>()
+    if (Failure.check(unknown, TypeError)) expectTypeOf(unknown).toExtend<Of<TypeError>>()
     const isNotFound = Failure.check("NotFound")
     if (isNotFound(failure)) expectTypeOf(Failure.errors(failure)).toEqualTypeOf<ReadonlyArray<NotFound>>()
     // @ts-expect-error there is no such tag
     Failure.check(failure, "Other")
+  })
+
+  it("a failure of which check says no is still one", () => {
+    const one = Failure.fail(new NotFound({ id: "" }))
+    if (Failure.check(one, "NotFound")) expectTypeOf(one).toExtend<Of<NotFound>>()
+    else expectTypeOf(one).toEqualTypeOf<Of<NotFound>>()
+    if (!Failure.check(NotFound)(one)) expectTypeOf(one).toEqualTypeOf<Of<NotFound>>()
+    if (!Failure.check(unknown, TypeError)) expectTypeOf(unknown).toEqualTypeOf<Of<unknown>>()
   })
 
   it("the others give what is meant", () => {
@@ -168,6 +229,22 @@ describe("check, find, split, filter, without", () => {
     expectTypeOf(failure.pipe(Failure.without("NotFound", Denied))).toEqualTypeOf<
       Option.Option<Of<ConnectError>>
     >()
+  })
+})
+
+describe("tags", () => {
+  it("of an error type", () => {
+    expectTypeOf<Failure.Tags<E | string>>().toEqualTypeOf<"NotFound" | "Denied" | "ConnectError">()
+    expectTypeOf<Failure.ReasonTags<E>>().toEqualTypeOf<"ConnectError.Refused" | "ConnectError.Lost">()
+    expectTypeOf<Failure.Tag<E>>().toEqualTypeOf<Failure.Tags<E> | Failure.ReasonTags<E>>()
+    expectTypeOf<Failure.Tag<unknown>>().toEqualTypeOf<string>()
+    expectTypeOf<Failure.Tag<never>>().toEqualTypeOf<never>()
+  })
+
+  it("what matchers take and leave, for functions that hand them on", () => {
+    expectTypeOf<Failure.MatchedError<E, "NotFound" | typeof Denied>>().toEqualTypeOf<NotFound | Denied>()
+    expectTypeOf<Failure.Rest<E, "NotFound" | typeof Denied>>().toEqualTypeOf<ConnectError>()
+    expectTypeOf<Failure.Matched<E, typeof Failure.interruption>>().toEqualTypeOf<Cause.Interrupt>()
   })
 })
 
@@ -192,6 +269,12 @@ describe("text and JSON", () => {
       Failure.TypedFailureJson<(typeof Invalid)["Encoded"]>
     >()
     expectTypeOf<(typeof codec)["DecodingServices"]>().toEqualTypeOf<never>()
+    const both = Failure.schema(Schema.Union([Invalid, Schema.String]), { limits: { errorsMax: 3 } })
+    expectTypeOf<(typeof both)["Type"]>().toEqualTypeOf<Of<Invalid | string>>()
+    if (Failure.check(unknown, Failure.RemoteError)) {
+      expectTypeOf(unknown).toExtend<Of<Failure.RemoteError>>()
+      expectTypeOf(Failure.errors(unknown)[0]?.names).toEqualTypeOf<ReadonlyArray<string> | undefined>()
+    }
   })
 })
 
@@ -252,12 +335,38 @@ describe("the log", () => {
     >()
   })
 
+  it("what is news, for other reporters", () => {
+    expectTypeOf(Failure.newsOf(failure.cause)).toEqualTypeOf<Cause.Cause<E> | undefined>()
+    expectTypeOf(Failure.markReported(failure.cause)).toEqualTypeOf<Cause.Cause<E>>()
+    expectTypeOf(failure.cause.reasons.some(Failure.isNews)).toEqualTypeOf<boolean>()
+    expectTypeOf(Effect.map(Failure.CurrentUnhandled, (unhandled) => unhandled?.size)).toEqualTypeOf<
+      Effect.Effect<number | undefined>
+    >()
+  })
+
+  it("UnhandledFailure", () => {
+    const { fork, report } = UnhandledFailure
+    const place = "x"
+    expectTypeOf(fork(work, { place })).toEqualTypeOf<
+      Effect.Effect<Fiber.Fiber<number, E>, never, "Service" | Scope.Scope>
+    >()
+    expectTypeOf(report({ cause: failure.cause, place, peer: undefined })).toEqualTypeOf<
+      Effect.Effect<void>
+    >()
+    // @ts-expect-error a place is needed
+    void fork(work, {})
+  })
+
   it("flushLoggedFailures", () => {
     type Logged = LoggedFailures.LoggedFailures
     expectTypeOf(LoggedFailures.flushLoggedFailures("NotFound", TypeError)).toEqualTypeOf<
       Effect.Effect<ReadonlyArray<Of<unknown>>, never, Logged>
     >()
     expectTypeOf(LoggedFailures.layer()).toEqualTypeOf<Layer.Layer<Logged>>()
+    expectTypeOf(LoggedFailures.layer({ level: "Info" })).toEqualTypeOf<Layer.Layer<Logged>>()
+    expectTypeOf(work.pipe(LoggedFailures.expect())).toEqualTypeOf<typeof work>()
+    // @ts-expect-error a number is no matcher
+    void LoggedFailures.flushLoggedFailures(1)
     expectTypeOf(LoggedFailures.expect(LoggedFailures.flushLoggedFailures())).toEqualTypeOf<
       Effect.Effect<ReadonlyArray<Of<unknown>>>
     >()

@@ -1,7 +1,9 @@
 import * as Context from "effect/Context"
 import type * as Cron from "effect/Cron"
 import type * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { describe, expectTypeOf, it } from "vitest"
@@ -42,7 +44,26 @@ describe("callLater", () => {
     expectTypeOf<ReturnType<DelayedCall["reset"]>>().toEqualTypeOf<
       Effect.Effect<void, AlreadyCalled | AlreadyCancelled | InvalidDelay>
     >()
+    expectTypeOf<ReturnType<DelayedCall["delay"]>>().toEqualTypeOf<
+      Effect.Effect<void, AlreadyCalled | AlreadyCancelled | InvalidDelay>
+    >()
+    expectTypeOf<DelayedCall["timeLeft"]>().toEqualTypeOf<Duration.Duration>()
+    expectTypeOf<DelayedCall["active"]>().toEqualTypeOf<boolean>()
+  })
+
+  it("gives a call that acts now, and tells whether it was pending, for code inside an event", () => {
     expectTypeOf<DelayedCall["cancelUnsafe"]>().toEqualTypeOf<() => boolean>()
+    expectTypeOf<DelayedCall["resetUnsafe"]>().toEqualTypeOf<(delay: Duration.Input) => boolean>()
+    expectTypeOf<DelayedCall["delayUnsafe"]>().toEqualTypeOf<(by: Duration.Input) => boolean>()
+    expectTypeOf<ReturnType<Timers.Timers["Service"]["callLaterUnsafe"]>>().toEqualTypeOf<DelayedCall>()
+    expectTypeOf<ReturnType<Timers.Timers["Service"]["callAtUnsafe"]>>().toEqualTypeOf<DelayedCall>()
+  })
+
+  it("asks for nothing more than its effect when the service is at hand", () => {
+    const timers = {} as Timers.Timers["Service"]
+    const call = () => timers.callLater(5, work, { place: "the heartbeat" })
+    expectTypeOf(call).returns.toEqualTypeOf<Effect.Effect<DelayedCall, InvalidDelay, Room | Scope.Scope>>()
+    expectTypeOf<(typeof timers)["pending"]>().toEqualTypeOf<Effect.Effect<ReadonlyArray<DelayedCall>>>()
   })
 
   it("is layers without requirements", () => {
@@ -56,6 +77,12 @@ describe("deferLater", () => {
     expectTypeOf(deferLater("1 second")).toEqualTypeOf<Effect.Effect<void, InvalidDelay, Timers.Timers>>()
     expectTypeOf(deferLater("1 second", work)).toEqualTypeOf<
       Effect.Effect<number, Rude | InvalidDelay, Room | Timers.Timers>
+    >()
+    expectTypeOf(deferLater(1, Effect.succeed("text" as const))).toEqualTypeOf<
+      Effect.Effect<"text", InvalidDelay, Timers.Timers>
+    >()
+    expectTypeOf(deferLater(1, Effect.never)).toEqualTypeOf<
+      Effect.Effect<never, InvalidDelay, Timers.Timers>
     >()
   })
 })
@@ -71,6 +98,15 @@ describe("LoopingCall", () => {
       Effect.Effect<void, Rude | LoopingCall.AlreadyLooping, Room | Timers.Timers>
     >()
     expectTypeOf<Loop["stop"]>().toEqualTypeOf<Effect.Effect<void, LoopingCall.NotLooping>>()
+    expectTypeOf<Loop["reset"]>().toEqualTypeOf<Effect.Effect<void, LoopingCall.NotLooping>>()
+  })
+
+  it("that cannot fail has no error of its effect's, and is one that may", () => {
+    expectTypeOf(LoopingCall.make(Effect.void, { interval: 1 })).toEqualTypeOf<
+      Effect.Effect<LoopingCall.LoopingCall, InvalidDelay>
+    >()
+    expectTypeOf<LoopingCall.LoopingCall>().toExtend<LoopingCall.LoopingCall<Rude, Room>>()
+    expectTypeOf<LoopingCall.LoopingCall<Rude, Room>>().not.toExtend<LoopingCall.LoopingCall>()
   })
 
   it("every never ends, and has no error of its own but for the interval", () => {
@@ -89,10 +125,16 @@ describe("LoopingCall", () => {
     >()
   })
 
-  it("in the background asks for a scope", () => {
+  it("in the background asks for a scope, and gives a fiber that fails as a run fails", () => {
     expectTypeOf(
       Effect.flatMap(LoopingCall.make(work, { interval: 1 }), (loop) => LoopingCall.start(loop))
-    ).toExtend<Effect.Effect<unknown, InvalidDelay, Room | Timers.Timers | Scope.Scope>>()
+    ).toEqualTypeOf<
+      Effect.Effect<
+        Fiber.Fiber<void, Rude | LoopingCall.AlreadyLooping>,
+        InvalidDelay,
+        Room | Timers.Timers | Scope.Scope
+      >
+    >()
   })
 })
 
@@ -141,8 +183,33 @@ describe("Cooperator", () => {
     expectTypeOf<Task["resume"]>().toEqualTypeOf<
       Effect.Effect<void, Cooperator.NotPaused | Cooperator.Finished>
     >()
+    expectTypeOf<Task["stop"]>().toEqualTypeOf<Effect.Effect<void, Cooperator.Finished>>()
     expectTypeOf<Task["whenDone"]>().toEqualTypeOf<Effect.Effect<number, Rude | Cooperator.TaskStopped>>()
     expectTypeOf<Cooperator.CooperativeTask<1, never>>().toExtend<Cooperator.CooperativeTask<number, Rude>>()
+  })
+})
+
+describe("a Cooperator of one's own", () => {
+  it("asks for timers, and as a value for a scope", () => {
+    expectTypeOf(Cooperator.make({ slice: "5 millis" })).toEqualTypeOf<
+      Effect.Effect<Cooperator.Cooperator["Service"], never, Timers.Timers | Scope.Scope>
+    >()
+    expectTypeOf(Cooperator.layer()).toEqualTypeOf<Layer.Layer<Cooperator.Cooperator, never, Timers.Timers>>()
+    expectTypeOf(Cooperator.turn).toEqualTypeOf<Effect.Effect<void>>()
+  })
+
+  it("infers as the functions do", () => {
+    const cooperator = {} as Cooperator.Cooperator["Service"]
+    const generator = function* () {
+      yield work
+      return 1 as const
+    }
+    const task = () => cooperator.cooperate(generator())
+    expectTypeOf(task).returns.toEqualTypeOf<
+      Effect.Effect<Cooperator.CooperativeTask<1, Rude>, never, Room | Scope.Scope>
+    >()
+    const result = () => cooperator.coiterate(work)
+    expectTypeOf(result).returns.toEqualTypeOf<Effect.Effect<number, Rude | Cooperator.TaskStopped, Room>>()
   })
 })
 
@@ -158,5 +225,10 @@ describe("react", () => {
       Effect.Effect<number, unknown, NodeReact.Provided>
     >()
     expectTypeOf(work).not.toExtend<Main>()
+    expectTypeOf((_name: string) => Effect.fail(new ExitCode({ code: 2 }))).toExtend<
+      Parameters<typeof NodeReact.react<number, ExitCode>>[0]
+    >()
+    expectTypeOf((_count: number) => Effect.succeed(1)).not.toExtend<Main>()
+    expectTypeOf<typeof NodeReact.react>().returns.toEqualTypeOf<void>()
   })
 })
