@@ -12,7 +12,7 @@ import type { Measured } from "./target.ts"
 export const MiB = 1024 * 1024
 
 /** What measuring memory from outside cannot tell from nothing: V8's pools, arenas of malloc, code that was compiled. */
-export const noiseBytes = 16 * MiB
+export const noiseBytes = 32 * MiB
 
 export interface Counts {
   readonly open: number
