@@ -4,6 +4,7 @@
  * The package reaps its children itself, and tells later. So it is asked by `/proc` whether a child still has its number before a
  * signal goes there; and its own `destroy` and `kill`, which do not ask, are not used.
  */
+import { createRequire } from "node:module"
 import * as os from "node:os"
 import * as Effect from "effect/Effect"
 import type { PtyProcess } from "../reactor/Process.ts"
@@ -50,13 +51,11 @@ export interface Library {
 
 export type Load = () => Promise<Library>
 
-/** Not known before it runs: no bundler and no compiler should look for it. */
-const packageName: string = "node-pty"
+const packageName = "node-pty"
 
-export const load: Load = async () => {
-  const loaded = (await import(packageName)) as Library & { readonly default?: Library }
-  return loaded.default ?? loaded
-}
+/** By `require`, which no bundler and no compiler follows: it need not be there. */
+export const load: Load = () =>
+  new Promise((resolve) => resolve(createRequire(import.meta.url)(packageName) as Library))
 
 const failed = ({ program }: PtyCommand, reason: SpawnReason) => new SpawnFailed({ program, reason })
 

@@ -228,7 +228,7 @@ export class NodeThreadsPool implements Keeper<Job> {
   /** Nothing to do for this thread. */
   private rest(thread: NodeThread<Job>): void {
     if (this.kept > this.size.max) return this.retire(thread)
-    thread.idleSince = this.clock.currentTimeMillisUnsafe()
+    thread.idleSince = this.now
     this.idle.push(thread)
     this.sweepLater()
   }
@@ -282,6 +282,11 @@ export class NodeThreadsPool implements Keeper<Job> {
 
   // --- time ---------------------------------------------------------------------------------------------
 
+  /** Milliseconds that setting the wall clock does not change. */
+  private get now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
   /** A thread was lost. The first is replaced at once; while no job comes to its end, the others after longer and longer. */
   private suffer(): void {
     this.crashesInARow++
@@ -307,7 +312,7 @@ export class NodeThreadsPool implements Keeper<Job> {
     const timeout = Duration.toMillis(this.settings.idleTimeout)
     if (timeout === Number.POSITIVE_INFINITY) return
     this.sweeping = true
-    const elapsed = this.clock.currentTimeMillisUnsafe() - oldest.idleSince
+    const elapsed = this.now - oldest.idleSince
     this.fork(
       Effect.andThen(
         Effect.sleep(Math.max(timeout - elapsed, 1)),
@@ -318,7 +323,7 @@ export class NodeThreadsPool implements Keeper<Job> {
 
   private sweep(timeout: number): void {
     this.sweeping = false
-    const now = this.clock.currentTimeMillisUnsafe()
+    const now = this.now
     let surplus = this.kept - this.size.min
     while (surplus > 0 && this.idle.length > 0 && now - this.idle[0]!.idleSince >= timeout) {
       this.retire(this.idle.shift()!)
