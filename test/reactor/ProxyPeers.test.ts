@@ -447,7 +447,7 @@ listen it
             ? Effect.void
             : Effect.fail("not yet")
         ),
-        { schedule: Schedule.spaced("20 millis"), times: 200 }
+        { schedule: Schedule.spaced("20 millis"), times: 700 }
       )
       const { peer } = seen.find(({ header }) => header.command === "Local")!
       assert.match(peer, /^127\.0\.0\.1:/)
