@@ -1,4 +1,5 @@
 /** Descriptions of what a process is started with: descriptors, sockets of systemd, standard input and output. */
+import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -178,9 +179,12 @@ describe("systemd", () => {
       const place = yield* socketPath
       const server = yield* Inheriting.server({ path: place })
       const text = `secured:privateKey=${key}:systemd:name=local`
+      // Closing it, so that we do not accept in the child's place, removes the name that it knows.
+      const kept = `${place}.kept`
+      fs.linkSync(place, kept)
       const child = yield* activated(["server", text, "echo"], ["local"], server)
-      yield* child.says(/listening/)
-      const ours = yield* dial(`secured:hostname=localhost:trustRoots=${roots}:unix:${place}`)
+      yield* handed(child, server)
+      const ours = yield* dial(`secured:hostname=localhost:trustRoots=${roots}:unix:${kept}`)
       yield* ours.send("sealed")
       assert.strictEqual(String(Buffer.from(yield* ours.receive)), "sealed")
       yield* ours.end
