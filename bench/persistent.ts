@@ -11,6 +11,7 @@ import { NodeReactor } from "../src/node/index.ts"
 import { Client, PersistentClient } from "../src/protocol/index.ts"
 import { Endpoint, type Transport } from "../src/reactor/index.ts"
 import * as machine from "./machine.ts"
+import { median } from "./median.ts"
 import { startServer } from "./processes.ts"
 import { inC } from "./programs.ts"
 
@@ -35,9 +36,6 @@ const cpuMicros = (): number => {
   const { system, user } = process.cpuUsage()
   return user + system
 }
-
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
 
 const main = Effect.fnUntraced(function* (port: number) {
   const endpoint = Endpoint.tcpClient({ host: "127.0.0.1", port })

@@ -2,14 +2,7 @@
 import type { Goal } from "./Case.ts"
 import { DISTURBED_CORES } from "./measure.ts"
 import type { CaseResult, Row, Sample } from "./measure.ts"
-
-const median = (values: ReadonlyArray<number>): number => {
-  const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle]
-  if (upper === undefined) return NaN
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2
-}
+import { median } from "./median.ts"
 
 const present = (row: Row): ReadonlyArray<Sample> => row.samples.filter((sample) => sample !== undefined)
 

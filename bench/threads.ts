@@ -16,6 +16,7 @@ import * as NodeThreads from "../src/node/NodeThreads.ts"
 import * as Threads from "../src/reactor/Threads.ts"
 import * as ThreadTask from "../src/reactor/ThreadTask.ts"
 import * as machine from "./machine.ts"
+import { median } from "./median.ts"
 import type * as Jobs from "./threads/jobs.ts"
 import * as Tasks from "./threads/tasks.ts"
 
@@ -107,9 +108,6 @@ const cases: Readonly<Record<string, Case>> = {
     if (bytes.byteLength !== blockBytes) throw new Error("something else came back")
   }
 }
-
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 

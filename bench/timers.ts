@@ -17,6 +17,7 @@ import type { DelayedCall } from "../src/reactor/DelayedCall.ts"
 import { noEntry, type Queued, TimerQueue } from "../src/reactor/TimerQueue.ts"
 import { Timers } from "../src/reactor/Timers.ts"
 import * as machine from "./machine.ts"
+import { median } from "./median.ts"
 import { BinaryHeap, type Queue, Wheels } from "./timerQueues.ts"
 
 type Figures = Readonly<Record<string, number>>
@@ -272,9 +273,6 @@ const runChild = (
   if (status !== 0) throw new Error(`${name}: ${stderr}`)
   return JSON.parse(stdout) as Figures
 }
-
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 

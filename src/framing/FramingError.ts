@@ -5,8 +5,8 @@
  * `fault` says who can mend it: `Remote` is what the peer sent, `Local` is what this program wanted to send.
  */
 import * as Data from "effect/Data"
-import { visible } from "../reactor/EndpointExcerpt.ts"
 import type { Fault } from "../reactor/Reason.ts"
+import { visible } from "../result/VisibleText.ts"
 
 const format = (n: number): string => n.toLocaleString("en-US")
 const count = (n: number, noun = "byte"): string => `${format(n)} ${noun}${n === 1 ? "" : "s"}`

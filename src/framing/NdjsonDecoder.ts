@@ -6,7 +6,7 @@
  * `__proto__`. Copying such properties by assignment (`target[key] = value`) changes the prototype of the target.
  */
 import * as Result from "effect/Result"
-import { visible } from "../reactor/EndpointExcerpt.ts"
+import { visible } from "../result/VisibleText.ts"
 import type { Decoder } from "./Decoder.ts"
 import { filterMap } from "./Decoder.ts"
 import type { FramingError } from "./FramingError.ts"

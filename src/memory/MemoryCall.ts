@@ -2,12 +2,12 @@ import * as NetAddress from "effect/net/NetAddress"
 import type { ConnectReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import type * as Tls from "../reactor/Tls.ts"
-import type { Caller, Door } from "./MemoryHost.ts"
+import type { Caller, Door, MemoryHost } from "./MemoryHost.ts"
 import { refused } from "./MemoryListener.ts"
 import type { Binding } from "./MemoryPorts.ts"
 import { isAbstract, type MemorySite, noRoute } from "./MemorySite.ts"
-import type { MemoryStream } from "./MemoryStream.ts"
 import type { ClientHello } from "./MemoryTls.ts"
+import type { StreamEnd } from "./MemoryWire.ts"
 
 /** One address to try. */
 export type Target =
@@ -26,7 +26,7 @@ export interface CallOptions {
   readonly hello: ClientHello | undefined
   /** Milliseconds until it fails, where an answer may never come. */
   readonly timeout: number
-  readonly onConnected: (stream: MemoryStream, security: Tls.Security) => void
+  readonly onConnected: (stream: StreamEnd, security: Tls.Security) => void
   readonly onFailed: (reason: ConnectReason) => void
 }
 
@@ -37,7 +37,7 @@ export interface CallOptions {
 export class MemoryCall {
   private readonly options: CallOptions
   private over = false
-  private connected: MemoryStream | undefined = undefined
+  private connected: StreamEnd | undefined = undefined
   private binding: Binding<Door | undefined> | undefined = undefined
   private leave: (() => void) | undefined = undefined
   private stopTimer: (() => void) | undefined = undefined
@@ -68,7 +68,7 @@ export class MemoryCall {
     const { host, network } = this.options.site
     const door = host.unix.get(path)
     if (door === undefined) return isAbstract(path) || network.isStale(path) ? refused() : noSuchFile()
-    door.knock(this.caller(unnamed, NetAddress.unixPathAddress(path)))
+    door.knock(this.caller(host, unnamed, NetAddress.unixPathAddress(path)))
     return undefined
   }
 
@@ -90,16 +90,32 @@ export class MemoryCall {
     const binding = host.tcp.bind({ address: source, port: target.fromPort }, undefined)
     if (binding === undefined) return bindFailed("the local port is taken, or none is left", "EADDRINUSE")
     this.binding = binding
-    const door = route.tcp.find(to.address, to.port)[0]?.owner
-    if (door === undefined) return refused()
-    door.knock(this.caller(NetAddress.inetAddressUnsafe(source, binding.port), to))
+    this.ask(route, to, this.caller(route, NetAddress.inetAddressUnsafe(source, binding.port), to))
     return undefined
   }
 
-  private caller(local: NetAddress.SocketAddress, peer: NetAddress.SocketAddress): Caller {
+  private ask(there: MemoryHost, to: NetAddress.InetAddress, caller: Caller): void {
+    const { network, host } = this.options.site
+    if (network.wire.mayLose) this.startTimer()
+    const stop = network.wire.ask({ from: host, to: there }, caller, () => {
+      if (this.over) return
+      this.leave = undefined
+      const door = there.tcp.find(to.address, to.port)[0]?.owner
+      if (door === undefined) caller.refuse(refused())
+      else door.knock(caller)
+    })
+    // Otherwise it has arrived, and may wait there.
+    if (stop !== undefined) this.leave = stop
+  }
+
+  /** How `there` sees who calls, and answers. */
+  private caller(there: MemoryHost, local: NetAddress.SocketAddress, peer: NetAddress.SocketAddress): Caller {
     const { site, hello } = this.options
+    const { wire } = site.network
     const binding = this.binding
+    const back = { from: there, to: site.host }
     return {
+      host: site.host,
       loop: site.loop,
       local,
       peer,
@@ -108,13 +124,18 @@ export class MemoryCall {
         this.leave = leave
         this.startTimer()
       },
-      refuse: (reason) => this.failed(reason),
+      refuse: (reason) => {
+        if (this.over) return
+        this.leave = undefined
+        this.releasePort()
+        wire.answer(back, site.loop, () => this.fail(reason))
+      },
       accept: (stream, security) => {
         // From here on the port is the stream's, and is given back with it.
         this.binding = undefined
         this.connected = stream
         this.leave = undefined
-        site.loop.post(() => {
+        wire.answer(back, site.loop, () => {
           if (this.over) return
           this.connected = undefined
           this.end()
@@ -138,6 +159,8 @@ export class MemoryCall {
   private fail(reason: ConnectReason): void {
     if (this.over) return
     this.end()
+    // The answer may still be under way.
+    this.connected?.reset()
     this.options.onFailed(reason)
   }
 

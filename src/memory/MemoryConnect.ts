@@ -83,7 +83,7 @@ class Connecting {
     const from = local.success
     // From a local address only its own family can be reached.
     const family = from && NetAddress.familyOf(from)
-    return resolve(this.site.network)(host, { family }).pipe(
+    return resolve(this.site)(host, { family }).pipe(
       Effect.mapError(({ reason }) => reason),
       Effect.flatMap((addresses) =>
         this.race(

@@ -163,8 +163,8 @@ class MemoryDatagram extends DatagramPort implements Box {
     const receivers = NetAddress.isMulticast(parcel.to.address) ? this.audience() : undefined
     loop.post(() => {
       this.underWay--
-      if (receivers === undefined) this.arrive(parcel)
-      else this.arriveAtGroup(parcel, receivers)
+      if (receivers === undefined) this.depart(parcel)
+      else this.departToGroup(parcel, receivers)
       if (later) settled(packet, undefined)
     })
     if (!later) settled(packet, undefined)
@@ -210,25 +210,34 @@ class MemoryDatagram extends DatagramPort implements Box {
     return NetAddress.inetAddressUnsafe(isOne ? address : source, port)
   }
 
-  /** The datagram is where it goes to. */
-  private arrive(parcel: Parcel): void {
+  private depart(parcel: Parcel): void {
     const { network, host } = this.site
     const { from, to } = parcel
-    if (isBroadcast(to.address)) {
-      // A port of one address hears only what is sent to that address.
-      for (const each of network.allHosts()) {
+    if (!isBroadcast(to.address)) {
+      const route = network.route(host, to.address)
+      if (route === undefined || route === "BlackHole") return
+      return network.wire.toss({ from: host, to: route }, parcel, () => this.arrive(parcel, route))
+    }
+    for (const each of network.allHosts()) {
+      network.wire.toss({ from: host, to: each }, parcel, () => {
+        // A port of one address hears only what is sent to that address.
         for (const { owner } of each.udp.find(to.address, to.port)) {
           if (owner.hears(from)) owner.deliver({ ...parcel, bytes: parcel.bytes.slice() })
         }
-      }
-      return
+      })
     }
-    const route = network.route(host, to.address)
-    if (route === undefined || route === "BlackHole") return
+  }
+
+  /** The datagram is where it goes to. */
+  private arrive(parcel: Parcel, route: MemoryHost): void {
+    const { network, host } = this.site
+    const { from, to } = parcel
     const hearing = route.udp.find(to.address, to.port).filter(({ owner }) => owner.hears(from))
     const found = oneOf(hearing, from.port)
     if (found !== undefined) found.owner.deliver(parcel)
-    else if (this.peer !== undefined) this.site.loop.post(() => this.refused())
+    else if (this.peer !== undefined) {
+      network.wire.answer({ from: route, to: host }, this.site.loop, () => this.refused())
+    }
   }
 
   /** Where members of a group hear what is sent to it now, by the port's settings of this moment. */
@@ -240,13 +249,16 @@ class MemoryDatagram extends DatagramPort implements Box {
     return { link, hosts: loopback ? hosts : hosts.filter((each) => each !== host) }
   }
 
-  private arriveAtGroup(parcel: Parcel, { hosts, link }: Audience): void {
+  private departToGroup(parcel: Parcel, { hosts, link }: Audience): void {
+    const { network, host } = this.site
     const { from, to } = parcel
     for (const each of hosts) {
-      for (const { owner } of each.udp.find(to.address, to.port)) {
-        const isMember = owner instanceof MemoryDatagram && owner.multicastVerbs.isIn(to.address, link)
-        if (isMember && owner.hears(from)) owner.deliver({ ...parcel, bytes: parcel.bytes.slice() })
-      }
+      network.wire.toss({ from: host, to: each }, parcel, () => {
+        for (const { owner } of each.udp.find(to.address, to.port)) {
+          const isMember = owner instanceof MemoryDatagram && owner.multicastVerbs.isIn(to.address, link)
+          if (isMember && owner.hears(from)) owner.deliver({ ...parcel, bytes: parcel.bytes.slice() })
+        }
+      })
     }
   }
 

@@ -4,8 +4,9 @@ import * as Result from "effect/Result"
 import type { TransportReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import type * as Tls from "../reactor/Tls.ts"
-import type { MemoryStream, StreamEvents } from "./MemoryStream.ts"
+import type { StreamEvents } from "./MemoryStream.ts"
 import * as MemoryTls from "./MemoryTls.ts"
+import type { StreamEnd } from "./MemoryWire.ts"
 
 /**
  * Agrees on TLS over a live stream. The client speaks first, the server answers, the client confirms: neither
@@ -13,7 +14,7 @@ import * as MemoryTls from "./MemoryTls.ts"
  * nobody; whoever fails has reset it, and `onClosed` follows.
  */
 export const handshake = (
-  stream: MemoryStream,
+  stream: StreamEnd,
   options: Tls.Upgrade,
   onClosed: () => void
 ): Effect.Effect<Tls.Security, TransportReason> =>
@@ -24,7 +25,7 @@ export const handshake = (
   })
 
 class Handshake implements StreamEvents {
-  private readonly stream: MemoryStream
+  private readonly stream: StreamEnd
   private readonly options: Tls.Upgrade
   private readonly resume: (effect: Effect.Effect<Tls.Security, TransportReason>) => void
   private readonly onClosed: () => void
@@ -35,7 +36,7 @@ class Handshake implements StreamEvents {
   private readonly stopTimer: () => void
 
   constructor(
-    stream: MemoryStream,
+    stream: StreamEnd,
     options: Tls.Upgrade,
     resume: (effect: Effect.Effect<Tls.Security, TransportReason>) => void,
     onClosed: () => void
@@ -84,7 +85,7 @@ class Handshake implements StreamEvents {
   }
 
   private agree(hello: MemoryTls.ClientHello, tls: Tls.ServerOptions): void {
-    const agreed = MemoryTls.negotiate(hello, tls)
+    const agreed = this.stream.negotiate(hello, tls)
     if (Result.isFailure(agreed)) return this.refuse(agreed.failure.detail)
     this.agreed = agreed.success
     this.stream.sendMark({ _tag: "ServerHello", security: agreed.success })
@@ -97,15 +98,17 @@ class Handshake implements StreamEvents {
 
   readonly drain = (): void => {}
 
-  readonly reset = (alert: string | undefined): void =>
+  readonly reset = (alert: string | TransportReason | undefined): void =>
     this.settle(
       Effect.fail(
-        alert === undefined
-          ? new Reason.Reset({
-              detail: "the peer reset the connection during the TLS handshake",
-              errno: "ECONNRESET"
-            })
-          : MemoryTls.failed(alert)
+        typeof alert === "object"
+          ? alert
+          : alert === undefined
+            ? new Reason.Reset({
+                detail: "the peer reset the connection during the TLS handshake",
+                errno: "ECONNRESET"
+              })
+            : MemoryTls.failed(alert)
       )
     )
 

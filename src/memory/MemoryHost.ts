@@ -2,13 +2,14 @@ import * as NetAddress from "effect/net/NetAddress"
 import type { Chunking } from "./MemoryChunking.ts"
 import type { MemoryLoop } from "./MemoryLoop.ts"
 import { MemoryPorts } from "./MemoryPorts.ts"
-import type { MemoryStream } from "./MemoryStream.ts"
 import type { ClientHello } from "./MemoryTls.ts"
+import type { StreamEnd } from "./MemoryWire.ts"
 import type { ConnectReason } from "../reactor/ReactorError.ts"
 import type * as Tls from "../reactor/Tls.ts"
 
 /** Somebody who wants a connection: what a listener hears of him, and how it answers. */
 export interface Caller {
+  readonly host: MemoryHost
   readonly loop: MemoryLoop
   readonly local: NetAddress.SocketAddress
   readonly peer: NetAddress.SocketAddress
@@ -17,7 +18,7 @@ export interface Caller {
   /** Every place is taken; `leave` gives up waiting for one. */
   readonly wait: (leave: () => void) => void
   readonly refuse: (reason: ConnectReason) => void
-  readonly accept: (stream: MemoryStream, security: Tls.Security) => void
+  readonly accept: (stream: StreamEnd, security: Tls.Security) => void
   /** His end of the connection is gone. */
   readonly onGone: () => void
 }

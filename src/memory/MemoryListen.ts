@@ -24,6 +24,7 @@ export const listen = Effect.fn("MemoryReactor.listen")(
         const listener = new MemoryListener({
           endpoint: description,
           network: site.network,
+          host: site.host,
           loop: site.loop,
           limits: limitsOf(endpoint),
           tls: endpoint._tag === "TlsServer" ? endpoint.tls : undefined,

@@ -4,10 +4,9 @@ import * as Result from "effect/Result"
 import * as Reason from "../reactor/Reason.ts"
 import { StreamListener } from "../reactor/StreamListener.ts"
 import * as Tls from "../reactor/Tls.ts"
-import type { Caller, Door } from "./MemoryHost.ts"
+import type { Caller, Door, MemoryHost } from "./MemoryHost.ts"
 import type { MemoryLoop } from "./MemoryLoop.ts"
 import type { MemoryNetwork } from "./MemoryNetwork.ts"
-import { MemoryStream } from "./MemoryStream.ts"
 import * as MemoryTls from "./MemoryTls.ts"
 import { type MemoryLimits, MemoryTransport } from "./MemoryTransport.ts"
 
@@ -15,6 +14,7 @@ export interface MemoryListenerOptions {
   /** The endpoint's description. */
   readonly endpoint: string
   readonly network: MemoryNetwork
+  readonly host: MemoryHost
   readonly loop: MemoryLoop
   readonly limits: MemoryLimits
   readonly tls: Tls.ServerOptions | undefined
@@ -103,19 +103,19 @@ export class MemoryListener extends StreamListener<MemoryTransport> implements D
     }
     return caller.hello === undefined
       ? Result.fail(MemoryTls.failed("the listener speaks TLS, the client does not"))
-      : MemoryTls.negotiate(caller.hello, tls)
+      : this.options.network.wire.negotiate(caller.hello, tls)
   }
 
   private admit(caller: Caller, security: Tls.Security): void {
-    const { loop, network, limits } = this.options
+    const { host, loop, network, limits } = this.options
     const gone = network.opened()
     const onGone = () => {
       gone()
       caller.onGone()
     }
-    const [theirs, ours] = MemoryStream.link(
-      { loop: caller.loop, local: caller.local, peer: caller.peer, onGone },
-      { loop, ...this.endsFor(caller), onGone: gone },
+    const [theirs, ours] = network.wire.link(
+      { loop: caller.loop, local: caller.local, peer: caller.peer, host: caller.host, onGone },
+      { loop, ...this.endsFor(caller), host, onGone: gone },
       network.link
     )
     const transport = new MemoryTransport(ours, limits, security)

@@ -76,7 +76,7 @@ const on = (network: MemoryNetwork, host: MemoryHost): Effect.Effect<Reactor["Se
         }
       },
       datagram: (endpoint) => datagram(site, endpoint),
-      resolve: resolve(network)
+      resolve: resolve(site)
     })
     return reactor
   })

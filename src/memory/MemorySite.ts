@@ -19,12 +19,12 @@ export interface MemorySite {
 
 /** `Reactor.resolve` from the network's table. */
 export const resolve =
-  (network: MemoryNetwork): Reactor["Service"]["resolve"] =>
+  (site: MemorySite): Reactor["Service"]["resolve"] =>
   (name, options) =>
-    Resolver.resolve({ resolve: (_, options) => lookUp(network, name, options?.family) }, name, options)
+    Resolver.resolve({ resolve: (_, options) => lookUp(site, name, options?.family) }, name, options)
 
-const lookUp = (network: MemoryNetwork, name: string, family: NetAddress.IpFamily | undefined) =>
-  Effect.suspend(() => {
+const lookUp = ({ host, network }: MemorySite, name: string, family: NetAddress.IpFamily | undefined) =>
+  Effect.andThen(network.wire.lookUp?.(host, name) ?? Effect.void, () => {
     const found = network.lookUp(name, family)
     return found === undefined
       ? Effect.fail(new ResolveError({ name, reason: unknownHost(name) }))

@@ -1,8 +1,10 @@
 import type * as NetAddress from "effect/net/NetAddress"
+import type { TransportReason } from "../reactor/ReactorError.ts"
 import type { Chunking } from "./MemoryChunking.ts"
 import type { MemoryLoop } from "./MemoryLoop.ts"
 import { MemoryPipe } from "./MemoryPipe.ts"
-import type { Mark } from "./MemoryTls.ts"
+import type { MemoryHost } from "./MemoryHost.ts"
+import { type Mark, negotiate } from "./MemoryTls.ts"
 
 /** What a stream reports to whoever uses it, each as an event of its own. */
 export interface StreamEvents {
@@ -11,8 +13,8 @@ export interface StreamEvents {
   readonly end: () => void
   /** The peer took what `write` had refused more of. */
   readonly drain: () => void
-  /** The peer broke the connection, and said why if it was over TLS. `closed` follows. */
-  readonly reset: (alert: string | undefined) => void
+  /** The peer broke the connection, and said why if it was over TLS; or it is lost for a reason. `closed` follows. */
+  readonly reset: (alert: string | TransportReason | undefined) => void
   /** Nothing is left of this end. */
   readonly closed: () => void
   /** A handshake message; while nobody wants one it waits, and what is behind it too. */
@@ -23,6 +25,7 @@ export interface EndOptions {
   readonly loop: MemoryLoop
   readonly local: NetAddress.SocketAddress
   readonly peer: NetAddress.SocketAddress
+  readonly host: MemoryHost
   readonly onGone: () => void
 }
 
@@ -44,6 +47,7 @@ export class MemoryStream {
   readonly loop: MemoryLoop
   readonly local: NetAddress.SocketAddress
   readonly peer: NetAddress.SocketAddress
+  readonly negotiate = negotiate
   private readonly incoming: MemoryPipe
   private readonly onGone: () => void
   private other!: MemoryStream
@@ -266,7 +270,7 @@ export class MemoryStream {
 const encoder = new TextEncoder()
 
 /** One buffer of our own: the sender may write into its pieces again once the turn is over. */
-const join = (pieces: ReadonlyArray<Uint8Array | string>): Uint8Array => {
+export const join = (pieces: ReadonlyArray<Uint8Array | string>): Uint8Array => {
   if (pieces.length === 1) {
     const piece = pieces[0]!
     return typeof piece === "string" ? encoder.encode(piece) : piece.slice()

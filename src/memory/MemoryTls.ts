@@ -19,6 +19,10 @@ export interface ClientHello {
   readonly alpn: ReadonlyArray<string>
   readonly serverName: string | undefined
   readonly hasIdentity: boolean
+  /** What the client wants to be true of its peer. */
+  readonly options: Tls.ClientOptions
+  /** The name or address it called. */
+  readonly host: string | undefined
 }
 
 /** The server's answer. */
@@ -43,7 +47,9 @@ export const clientHello = (options: Tls.ClientOptions, host: string | undefined
     // RFC 6066 §3: names only, never IP literals.
     serverName:
       name === undefined || Result.isSuccess(NetAddress.ipFromString(name)) ? undefined : name.toLowerCase(),
-    hasIdentity: options.identity !== undefined
+    hasIdentity: options.identity !== undefined,
+    options,
+    host
   }
 }
 

@@ -8,8 +8,8 @@ import { receiveBytesMaxDefault, sendBytesMaxDefault, type StreamLimits } from "
 import { type Secured, StreamTransport } from "../reactor/StreamTransport.ts"
 import * as Tls from "../reactor/Tls.ts"
 import { handshake } from "./MemoryHandshake.ts"
-import type { MemoryStream } from "./MemoryStream.ts"
 import { failed } from "./MemoryTls.ts"
+import type { StreamEnd } from "./MemoryWire.ts"
 
 export interface MemoryLimits extends StreamLimits {
   /** Milliseconds that closing may take to flush. */
@@ -28,10 +28,10 @@ export const limitsOf = (options: Endpoint.StreamOptions): MemoryLimits => ({
 /** One end of a memory connection as a transport. */
 export class MemoryTransport extends StreamTransport {
   readonly security: Tls.Security
-  private readonly stream: MemoryStream
+  private readonly stream: StreamEnd
   private readonly streamLimits: MemoryLimits
 
-  constructor(stream: MemoryStream, limits: MemoryLimits, security: Tls.Security = Tls.plain) {
+  constructor(stream: StreamEnd, limits: MemoryLimits, security: Tls.Security = Tls.plain) {
     super(stream.loop.turn, limits)
     this.stream = stream
     this.streamLimits = limits
@@ -100,5 +100,7 @@ export class MemoryTransport extends StreamTransport {
   }
 }
 
-const brokenBy = (alert: string | undefined): Reason.Reset =>
-  new Reason.Reset({ detail: alert ?? "the peer reset the connection", errno: "ECONNRESET" })
+const brokenBy = (why: string | TransportReason | undefined): TransportReason =>
+  typeof why === "object"
+    ? why
+    : new Reason.Reset({ detail: why ?? "the peer reset the connection", errno: "ECONNRESET" })

@@ -1,3 +1,6 @@
+import { type Linked, LinkedList } from "../result/LinkedList.ts"
+import { timerMax } from "./timerMillis.ts"
+
 /** Whoever has a deadline: it is in at most one queue at a time, as a link of it. */
 export interface Timed {
   /** Called once, if the deadline passes. */
@@ -7,15 +10,18 @@ export interface Timed {
 }
 
 /** A place in the queue. */
-interface Deadline<out T> {
+interface Deadline<T> extends Linked<Deadline<T>> {
   readonly owner: T
   readonly at: number
-  earlier: Deadline<T> | undefined
-  later: Deadline<T> | undefined
 }
 
-/** More overflows Node's timers, which then fire at once. */
-const timerMax = 2_147_483_647
+/** The time of `owner` ends, in whatever queue it ran; nothing happens if it did not. */
+export const endDeadline = (owner: Timed): void => {
+  const link = owner.deadline
+  if (link === undefined) return
+  owner.deadline = undefined
+  link.list?.remove(link)
+}
 
 /**
  * Deadlines of one duration, so who begins first is first to be due: one timer does for all, and beginning and ending are a
@@ -23,56 +29,46 @@ const timerMax = 2_147_483_647
  */
 export class DeadlineQueue<T extends Timed = Timed> {
   readonly millis: number
-  size = 0
-  private first: Deadline<T> | undefined = undefined
-  private last: Deadline<T> | undefined = undefined
+  private readonly links = new LinkedList<Deadline<T>>()
   private timer: NodeJS.Timeout | undefined = undefined
 
   constructor(millis: number) {
     this.millis = millis
   }
 
+  get size(): number {
+    return this.links.size
+  }
+
   /** Whoever began first, and since when (`performance.now`). */
   get oldest(): { readonly owner: T; readonly since: number } | undefined {
-    const { first, millis } = this
-    return first === undefined ? undefined : { owner: first.owner, since: first.at - millis }
+    const { links, millis } = this
+    return links.oldest === undefined
+      ? undefined
+      : { owner: links.oldest.owner, since: links.oldest.at - millis }
   }
 
   /** The time of `owner` begins; once more, if it runs. */
   begin(owner: T): void {
-    this.end(owner)
-    const last = this.last
-    const link: Deadline<T> = { owner, at: performance.now() + this.millis, earlier: last, later: undefined }
+    endDeadline(owner)
+    const at = performance.now() + this.millis
+    const link: Deadline<T> = { owner, at, list: undefined, older: undefined, newer: undefined }
     owner.deadline = link
-    if (last === undefined) this.first = link
-    else last.later = link
-    this.last = link
-    this.size++
+    this.links.append(link)
     if (this.timer === undefined) this.wait(this.millis)
   }
 
   /** The time of `owner` ends; nothing happens if it did not run. */
   end(owner: T): void {
-    const link = owner.deadline as Deadline<T> | undefined
-    if (link === undefined) return
-    const { earlier, later } = link
-    owner.deadline = undefined
-    if (earlier === undefined) this.first = later
-    else earlier.later = later
-    if (later === undefined) this.last = earlier
-    else later.earlier = earlier
-    // A link that is gone must keep nobody: what is old and dead holds the young until all of the heap is looked through.
-    link.earlier = undefined
-    link.later = undefined
-    this.size--
+    endDeadline(owner)
   }
 
   /** Ends the time of all, and gives who they were. */
   endAll(): ReadonlyArray<T> {
     const owners: Array<T> = []
-    for (let link = this.first; link !== undefined; link = this.first) {
+    for (let link = this.links.oldest; link !== undefined; link = this.links.oldest) {
       owners.push(link.owner)
-      this.end(link.owner)
+      endDeadline(link.owner)
     }
     return owners
   }
@@ -83,12 +79,13 @@ export class DeadlineQueue<T extends Timed = Timed> {
 
   private readonly look = (): void => {
     this.timer = undefined
+    const { links } = this
     const now = performance.now()
-    for (let link = this.first; link !== undefined && link.at <= now; link = this.first) {
-      this.end(link.owner)
+    for (let link = links.oldest; link !== undefined && link.at <= now; link = links.oldest) {
+      endDeadline(link.owner)
       link.owner.onDeadline()
     }
     // Whoever was called may have begun anew, and the timer with it.
-    if (this.first !== undefined && this.timer === undefined) this.wait(this.first.at - now)
+    if (links.oldest !== undefined && this.timer === undefined) this.wait(links.oldest.at - now)
   }
 }

@@ -14,6 +14,9 @@ import type { NodeDatagramAccelerator } from "./NodeDatagramAccelerator.ts"
 import * as NodeDatagramOptions from "./NodeDatagramOptions.ts"
 import { NodeDatagramPeers } from "./NodeDatagramPeers.ts"
 import { NodeDatagramPort } from "./NodeDatagramPort.ts"
+import * as DatagramSocket from "./NodeDatagramSocket.ts"
+import type { TakenHandle } from "./NodeListenerSource.ts"
+import type { NodeListeners } from "./NodeListeners.ts"
 import { getaddrinfo } from "./NodeResolve.ts"
 
 /**
@@ -25,17 +28,21 @@ import { getaddrinfo } from "./NodeResolve.ts"
 export const datagram = (
   endpoint: Endpoint.Udp,
   resolver: Resolver.Resolver = getaddrinfo,
-  accelerator?: NodeDatagramAccelerator
-): Effect.Effect<Datagram, ListenError, Scope.Scope> => opened(endpoint, resolver, accelerator)
+  accelerator?: NodeDatagramAccelerator,
+  listeners?: NodeListeners
+): Effect.Effect<Datagram, ListenError, Scope.Scope> => opened(endpoint, resolver, accelerator, listeners)
 
 const opened = Effect.fn("NodeReactor.datagram")(
   function* (
     endpoint: Endpoint.Udp,
     resolver: Resolver.Resolver,
-    accelerator: NodeDatagramAccelerator | undefined
+    accelerator: NodeDatagramAccelerator | undefined,
+    listeners: NodeListeners | undefined
   ): Effect.fn.Return<Datagram, ListenReason, Scope.Scope> {
     const host = yield* prepare(endpoint, resolver)
-    return yield* Effect.acquireRelease(open(endpoint, host, accelerator), (port) => port.close)
+    return yield* DatagramSocket.acquire(listeners, endpoint, (endpoint, socket, taken) =>
+      open(endpoint, { host, accelerator, place: socket, taken })
+    )
   },
   (effect, endpoint) =>
     Effect.mapError(
@@ -60,14 +67,23 @@ const prepare = (
   )
 }
 
-const open = (
-  endpoint: Endpoint.Udp,
-  host: string | undefined,
-  accelerator: NodeDatagramAccelerator | undefined
-) =>
+interface Opening {
+  /** Numeric, to connect to. */
+  readonly host: string | undefined
+  readonly accelerator: NodeDatagramAccelerator | undefined
+  readonly place: DatagramSocket.DatagramSocket
+  readonly taken: TakenHandle | undefined
+}
+
+const open = (endpoint: Endpoint.Udp, { accelerator, host, place, taken }: Opening) =>
   Effect.callback<NodeDatagramPort, ListenReason>((resume) => {
-    const adopted = accelerator?.isWorking === true ? adopt(endpoint, accelerator) : undefined
-    const socket = adopted?.socket ?? createSocket(endpoint)
+    const working = accelerator?.isWorking === true ? accelerator : undefined
+    const own = taken === undefined && working !== undefined ? adopt(endpoint, working) : undefined
+    const socket = own?.socket ?? createSocket(endpoint)
+    const adopted =
+      taken === undefined || working === undefined
+        ? own
+        : { socket, fd: taken.handle.fd, accelerator: working }
     const refuse = (reason: ListenReason) => {
       socket.off("error", gotError).on("error", ignore).close()
       resume(Effect.fail(reason))
@@ -91,6 +107,7 @@ const open = (
         endpoint.multicast === undefined ? undefined : port.multicast.configure(endpoint.multicast)
       if (problem !== undefined) return refuse(problem)
       socket.off("error", gotError)
+      place.opened(socket)
       resume(Effect.succeed(port))
     })
     const configure = orRefuse(() => {
@@ -101,6 +118,12 @@ const open = (
       else socket.once("connect", ready).connect(endpoint.connect!.port, host)
     })
     socket.on("error", gotError)
+    if (taken !== undefined) {
+      return orRefuse(() => {
+        place.bind(socket, taken)
+        configure()
+      })()
+    }
     if (adopted !== undefined) return configure()
     socket.once("listening", configure).bind({ address: endpoint.interface, port: endpoint.port })
   })

@@ -16,9 +16,12 @@ import type { Transport } from "../reactor/Transport.ts"
 import { AcceptFailures } from "./AcceptFailures.ts"
 import * as listening from "./listening.ts"
 import * as NodeAddress from "./NodeAddress.ts"
+import * as nativeHandle from "./nativeHandle.ts"
+import * as NodeBinding from "./NodeBinding.ts"
 import type { NodeSite } from "./NodeSite.ts"
 import { secure } from "./NodeStartTls.ts"
 import { NodeTransport } from "./NodeTransport.ts"
+import * as ServerSocket from "./ServerSocket.ts"
 import * as SocketTable from "./SocketTable.ts"
 import { isStandard, vacate } from "./standardDescriptors.ts"
 import { invalidStream, limitsOf, socketOptions, tuneSocket } from "./streamSettings.ts"
@@ -50,24 +53,45 @@ export const listen = Effect.fn("NodeReactor.listenDescriptor")(function* (
 ): Effect.fn.Return<Listener, ListenError, Scope.Scope> {
   const description = EndpointFormat.format(endpoint)
   const failures = yield* AcceptFailures.make(description)
-  const opened = Effect.suspend(() => {
-    const found = invalidStream(endpoint) ?? find(endpoint)
-    if (!("fd" in found)) return Effect.fail(new ListenError({ endpoint: description, reason: found }))
-    const { fd, start, address } = found
-    return listening.open(site, {
-      endpoint,
-      description,
-      failures,
-      start: (server) => start(server, listening.backlogOf(endpoint)),
-      bound: (server) => {
-        takeOver(fd)
-        return { address: address ?? listening.addressOf(server), closed: () => giveUp(fd) }
-      },
-      reasonOf: whyNotListening(fd)
-    })
-  })
-  return yield* Effect.acquireRelease(opened, (listener) => listener.stop)
+  const fail = (reason: ListenReason) => new ListenError({ endpoint: description, reason })
+  return yield* ServerSocket.acquire(
+    site.listeners,
+    NodeBinding.of(endpoint),
+    (socket, taken) => {
+      const opening = { endpoint, description, failures, socket }
+      if (taken !== undefined) return listening.open(site, { ...opening, ...ofTaken(taken) })
+      const found = invalidStream(endpoint) ?? find(endpoint)
+      if (!("fd" in found)) return Effect.fail(fail(found))
+      const { fd, start, address } = found
+      return listening.open(site, {
+        ...opening,
+        bind: (server) => start(server, listening.backlogOf(endpoint)),
+        bound: (actual) => {
+          takeOver(fd)
+          return { address: address ?? actual, closed: () => giveUp(fd) }
+        },
+        reasonOf: whyNotListening(fd)
+      })
+    },
+    fail
+  )
 })
+
+/** Another process had the descriptor, and handed its socket on. */
+const ofTaken = (taken: ServerSocket.TakenStream): Pick<listening.Opening, "bind" | "bound"> => ({
+  bind: () => {},
+  bound: (actual) => ({
+    address:
+      taken._tag === "Handle" && nativeHandle.addressOf(taken.handle) === undefined
+        ? unixAddressOf(taken.handle.fd)
+        : actual
+  })
+})
+
+const unixAddressOf = (fd: number): NetAddress.SocketAddress => {
+  const inspected = SocketTable.inspect(fd)
+  return unixAddress("stats" in inspected ? inspected.facts : undefined)
+}
 
 interface Found {
   readonly fd: number

@@ -40,10 +40,24 @@ export const directory = Effect.fn("NodeIdentities.directory")(function* (
 ): Effect.fn.Return<Tls.IdentitySource, Identities.IdentitiesError, FileSystem.FileSystem> {
   const files = yield* FileSystem.FileSystem
   const folder = new Folder(path, files, options.passphrase)
-  return yield* Identities.rescanned(folder.load, {
+  const rescanned = yield* Identities.rescanned(folder.load, {
     rescanInterval: options.rescanInterval ?? rescanIntervalDefault
   })
+  // A reload may have loaded later than the rescan did.
+  const source = { identities: Effect.map(rescanned.identities, () => folder.latest) }
+  reloads.set(source, folder.reload)
+  return source
 })
+
+const reloads = new WeakMap<Tls.IdentitySource, Effect.Effect<void, Identities.IdentitiesError>>()
+
+/**
+ * Looks at the files of a source of `directory`'s now. Fails with all that is broken there, by file; what is not is in use then.
+ * `undefined` for other sources.
+ */
+export const reloadOf = (
+  source: Tls.IdentitySource
+): Effect.Effect<void, Identities.IdentitiesError> | undefined => reloads.get(source)
 
 interface Certified {
   readonly file: string
@@ -58,6 +72,9 @@ class Folder {
   private parsed = new Map<string, PemFile.PemFile>()
   private made = new Map<string, Tls.Identity>()
   private told = new Set<string>()
+  /** What was loaded last, and what was left out then. */
+  latest: ReadonlyArray<Tls.Identity> = []
+  private problems: ReadonlyArray<string> = []
 
   constructor(path: string, files: FileSystem.FileSystem, passphrase: Redacted.Redacted<string> | undefined) {
     this.path = path
@@ -72,11 +89,23 @@ class Folder {
       const now = yield* Clock.currentTimeMillis
       const identities = this.identities(read, now, problems)
       yield* this.tell(problems)
-      if (identities.length > 0) return identities
+      if (identities.length > 0) {
+        this.latest = identities
+        this.problems = problems
+        return identities
+      }
       const detail =
         problems.length === 0 ? "it has no .pem file with a certificate and its key" : problems.join("; ")
       return yield* new Identities.IdentitiesError({ place: this.path, detail })
     })
+  }
+
+  get reload(): Effect.Effect<void, Identities.IdentitiesError> {
+    return Effect.flatMap(this.load, () =>
+      this.problems.length === 0
+        ? Effect.void
+        : Effect.fail(new Identities.IdentitiesError({ place: this.path, detail: this.problems.join("; ") }))
+    )
   }
 
   private read(problems: Array<string>) {

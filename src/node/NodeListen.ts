@@ -4,11 +4,13 @@ import type * as Scope from "effect/Scope"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import type { Listener } from "../reactor/Listener.ts"
-import { ListenError } from "../reactor/ReactorError.ts"
+import { ListenError, type ListenReason } from "../reactor/ReactorError.ts"
 import { AcceptFailures } from "./AcceptFailures.ts"
-import { addressOf, inetListenOptions, open } from "./listening.ts"
+import { inetListenOptions, open, type Opening } from "./listening.ts"
+import * as NodeBinding from "./NodeBinding.ts"
 import type { NodeSite } from "./NodeSite.ts"
 import * as NodeUnixListen from "./NodeUnixListen.ts"
+import * as ServerSocket from "./ServerSocket.ts"
 import { invalidPort, isPort } from "./streamSettings.ts"
 
 /** Opens the port; the scope's end stops it. */
@@ -18,23 +20,31 @@ export const listen = Effect.fn("NodeReactor.listen")(function* (
 ): Effect.fn.Return<Listener, ListenError, Scope.Scope> {
   const description = EndpointFormat.format(endpoint)
   const failures = yield* AcceptFailures.make(description)
-  const opened =
-    endpoint._tag === "UnixServer"
-      ? NodeUnixListen.open(site, endpoint, { description, failures })
-      : openTcp(site, endpoint, { description, failures })
-  return yield* Effect.acquireRelease(opened, (listener) => listener.stop)
+  const fail = (reason: ListenReason) => new ListenError({ endpoint: description, reason })
+  const invalid =
+    endpoint._tag === "UnixServer" ? NodeUnixListen.problemOf(endpoint.path) : portProblem(endpoint)
+  if (invalid !== undefined) return yield* fail(invalid)
+  return yield* ServerSocket.acquire(
+    site.listeners,
+    NodeBinding.of(endpoint),
+    (socket, taken) =>
+      endpoint._tag === "UnixServer"
+        ? NodeUnixListen.open(site, endpoint, { description, failures, socket }, taken)
+        : openTcp(site, endpoint, { description, failures, socket }),
+    fail
+  )
 })
 
 const openTcp = (
   site: NodeSite,
   endpoint: Endpoint.TcpServer,
-  named: { readonly description: string; readonly failures: AcceptFailures }
+  opening: Pick<Opening, "description" | "failures" | "socket">
 ) =>
-  isPort(endpoint.port)
-    ? open(site, {
-        ...named,
-        endpoint,
-        start: (server) => server.listen(inetListenOptions(endpoint)),
-        bound: (server) => ({ address: addressOf(server) })
-      })
-    : Effect.fail(new ListenError({ endpoint: named.description, reason: invalidPort(endpoint.port) }))
+  open(site, {
+    ...opening,
+    endpoint,
+    bind: (server) => server.listen(inetListenOptions(endpoint)),
+    bound: (address) => ({ address })
+  })
+
+const portProblem = ({ port }: Endpoint.TcpServer) => (isPort(port) ? undefined : invalidPort(port))

@@ -18,7 +18,8 @@ import { argsOf, invalidFDs, invalidOf, spawnOptions } from "./NodeProcessOption
 import { inherited } from "./NodeProcessInherited.ts"
 import { NodeProcessPipe } from "./NodeProcessPipe.ts"
 import { ourSignal } from "./NodeProcessSignals.ts"
-import { limitsOf, timerMillis } from "./streamSettings.ts"
+import { limitsOf } from "./streamSettings.ts"
+import { timerMillis } from "./timerMillis.ts"
 
 const pipesTimeoutDefault = "2 seconds"
 

@@ -7,7 +7,7 @@ import { ExitedAlready, InvalidSignal, SignalFailed, SignalNotPermitted } from "
 import type { ProcessSignal } from "../reactor/ProcessSignal.ts"
 import * as Signals from "./NodeProcessSignals.ts"
 import { onlyZombies } from "./NodeProcessTable.ts"
-import { timerMillis } from "./streamSettings.ts"
+import { timerMillis } from "./timerMillis.ts"
 
 const gone: Signals.Refusal = { code: "ESRCH", cause: undefined }
 

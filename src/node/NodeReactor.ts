@@ -16,9 +16,11 @@ import { datagram } from "./NodeDatagram.ts"
 import { NodeDatagramAccelerator } from "./NodeDatagramAccelerator.ts"
 import * as NodeDescriptor from "./NodeDescriptor.ts"
 import { listen } from "./NodeListen.ts"
+import * as NodeListeners from "./NodeListeners.ts"
 import * as NodeResolve from "./NodeResolve.ts"
 import type { NodeSite } from "./NodeSite.ts"
 import * as NodeStdio from "./NodeStdio.ts"
+import { NodeTlsAcceptor } from "./NodeTlsAcceptor.ts"
 import * as NodeTlsListen from "./NodeTlsListen.ts"
 import { NodeTlsSessions } from "./NodeTlsSessions.ts"
 
@@ -33,6 +35,11 @@ export interface Options {
    * where there are many. Where it cannot be had, a line is logged and they go without. Default `false`.
    */
   readonly datagramAccelerator?: boolean | undefined
+  /**
+   * Where listening sockets come from, and who knows which are open: for programs that hand them from process to process
+   * (`NodeHeir`, `NodeSuccession`, `NodeWorkers`). Default: the reactor binds all of them itself.
+   */
+  readonly listeners?: NodeListeners.NodeListeners | undefined
 }
 
 export const makeWith = (options: Options): Effect.Effect<Reactor["Service"]> =>
@@ -41,8 +48,18 @@ export const makeWith = (options: Options): Effect.Effect<Reactor["Service"]> =>
     const site: NodeSite = {
       turn: new Turn(process.nextTick),
       resolver: options.resolver ?? NodeResolve.make(),
-      sessions: new NodeTlsSessions()
+      sessions: new NodeTlsSessions(),
+      listeners: options.listeners ?? NodeListeners.make()
     }
+    const { countComposed } = site.listeners
+    const composed = (endpoint: ComposedEndpoint.Server) =>
+      Effect.andThen(
+        Effect.acquireRelease(
+          Effect.sync(() => countComposed(1)),
+          () => Effect.sync(() => countComposed(-1))
+        ),
+        ComposedEndpoint.listen(reactor, endpoint)
+      )
     const reactor: Reactor["Service"] = Reactor.of({
       listen: (endpoint) => {
         switch (endpoint._tag) {
@@ -62,9 +79,14 @@ export const makeWith = (options: Options): Effect.Effect<Reactor["Service"]> =>
                 NodeTlsListen.usable(endpoint.tls),
                 (reason) => new ListenError({ endpoint: EndpointFormat.format(endpoint), reason })
               ),
-              ComposedEndpoint.listen(reactor, endpoint)
+              Effect.tap(composed(endpoint), () =>
+                NodeTlsAcceptor.of(endpoint.tls).reloads(EndpointFormat.format(endpoint))
+              )
             )
-          default:
+          case "ProxiedServer":
+            return composed(endpoint)
+          // It has no socket of ours, or one that is counted as what it is.
+          case "CustomServer":
             return ComposedEndpoint.listen(reactor, endpoint)
         }
       },
@@ -82,7 +104,7 @@ export const makeWith = (options: Options): Effect.Effect<Reactor["Service"]> =>
             return ComposedEndpoint.connect(reactor, endpoint)
         }
       },
-      datagram: (endpoint) => datagram(endpoint, site.resolver, accelerator),
+      datagram: (endpoint) => datagram(endpoint, site.resolver, accelerator, site.listeners),
       resolve: (name, options) => Resolver.resolve(site.resolver, name, options)
     })
     return reactor

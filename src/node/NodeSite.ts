@@ -1,5 +1,6 @@
 import type { Resolver } from "../reactor/Resolver.ts"
 import type { Turn } from "../reactor/Turn.ts"
+import type { NodeListeners } from "./NodeListeners.ts"
 import type { NodeTlsSessions } from "./NodeTlsSessions.ts"
 
 /** What the parts of one Node reactor share. */
@@ -9,4 +10,6 @@ export interface NodeSite {
   readonly resolver: Resolver
   /** Client sessions that can be resumed. */
   readonly sessions: NodeTlsSessions
+  /** The sockets that are open, and where others come from. */
+  readonly listeners: NodeListeners
 }

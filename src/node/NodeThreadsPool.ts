@@ -9,9 +9,10 @@ import type * as Fiber from "effect/Fiber"
 import { NotStarted, QueueFull, Stopped, ThreadError, type ThreadReason } from "../reactor/ThreadError.ts"
 import type { JobRequest, PoolSize, ThreadsStats } from "../reactor/Threads.ts"
 import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
+import { uptimeMillis } from "../reactor/uptime.ts"
+import { type Linked, LinkedList } from "../result/LinkedList.ts"
 import type { NodeThreadsCalls } from "./NodeThreadsCalls.ts"
 import { messageOf } from "./NodeThreadsMessage.ts"
-import { NodeThreadsQueue } from "./NodeThreadsQueue.ts"
 import {
   type Assigned,
   type Ending,
@@ -33,7 +34,7 @@ export interface PoolSettings {
   readonly worker: WorkerOptions
 }
 
-interface Job extends Assigned {
+interface Job extends Assigned, Linked<Job> {
   readonly request: JobRequest
   readonly resume: (exit: Exit.Exit<unknown, ThreadError>) => void
   thread: NodeThread<Job> | undefined
@@ -58,9 +59,9 @@ export class NodeThreadsPool implements Keeper<Job> {
   private readonly retiring = new Set<NodeThread<Job>>()
   /** The last one that became free is used first, so that the others run out of their time. */
   private readonly idle: Array<NodeThread<Job>> = []
-  private readonly queue = new NodeThreadsQueue<Job>()
+  private readonly queue = new LinkedList<Job>()
   /** Jobs without a place in the queue. */
-  private readonly outside = new NodeThreadsQueue<Job>()
+  private readonly outside = new LinkedList<Job>()
   private sweeping = false
   /** No thread is started for a while. */
   private holding = false
@@ -89,7 +90,14 @@ export class NodeThreadsPool implements Keeper<Job> {
 
   run(request: JobRequest): Effect.Effect<unknown, ThreadError> {
     return Effect.callback((resume) => {
-      const job: Job = { request, resume, thread: undefined }
+      const job: Job = {
+        request,
+        resume,
+        thread: undefined,
+        list: undefined,
+        older: undefined,
+        newer: undefined
+      }
       this.submit(job)
       return Effect.suspend(() => this.cancel(job))
     })
@@ -134,9 +142,9 @@ export class NodeThreadsPool implements Keeper<Job> {
     if (thread !== undefined) return this.assign(thread, job)
     const { queueMax } = this.settings
     if (this.queue.size < queueMax && this.outside.size === 0) {
-      this.queue.push(job)
+      this.queue.append(job)
       job.request.onAccepted?.()
-    } else if ((job.request.whenFull ?? this.settings.whenFull) === "wait") this.outside.push(job)
+    } else if ((job.request.whenFull ?? this.settings.whenFull) === "wait") this.outside.append(job)
     else this.fail(job, new QueueFull({ queueMax, detail: `${queueMax} jobs wait already` }))
   }
 
@@ -151,7 +159,7 @@ export class NodeThreadsPool implements Keeper<Job> {
     while (this.queue.size < this.settings.queueMax) {
       const next = this.outside.shift()
       if (next === undefined) return
-      this.queue.push(next)
+      this.queue.append(next)
       next.request.onAccepted?.()
     }
   }
@@ -228,7 +236,7 @@ export class NodeThreadsPool implements Keeper<Job> {
   /** Nothing to do for this thread. */
   private rest(thread: NodeThread<Job>): void {
     if (this.kept > this.size.max) return this.retire(thread)
-    thread.idleSince = this.now
+    thread.idleSince = uptimeMillis(this.clock)
     this.idle.push(thread)
     this.sweepLater()
   }
@@ -268,7 +276,7 @@ export class NodeThreadsPool implements Keeper<Job> {
     if (job !== undefined) this.running--
     if (again) {
       job.thread = undefined
-      this.queue.unshift(job)
+      this.queue.prepend(job)
     }
     this.refill()
     this.dispatch()
@@ -281,11 +289,6 @@ export class NodeThreadsPool implements Keeper<Job> {
   }
 
   // --- time ---------------------------------------------------------------------------------------------
-
-  /** Milliseconds that setting the wall clock does not change. */
-  private get now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
-  }
 
   /** A thread was lost. The first is replaced at once; while no job comes to its end, the others after longer and longer. */
   private suffer(): void {
@@ -312,7 +315,7 @@ export class NodeThreadsPool implements Keeper<Job> {
     const timeout = Duration.toMillis(this.settings.idleTimeout)
     if (timeout === Number.POSITIVE_INFINITY) return
     this.sweeping = true
-    const elapsed = this.now - oldest.idleSince
+    const elapsed = uptimeMillis(this.clock) - oldest.idleSince
     this.fork(
       Effect.andThen(
         Effect.sleep(Math.max(timeout - elapsed, 1)),
@@ -323,7 +326,7 @@ export class NodeThreadsPool implements Keeper<Job> {
 
   private sweep(timeout: number): void {
     this.sweeping = false
-    const now = this.now
+    const now = uptimeMillis(this.clock)
     let surplus = this.kept - this.size.min
     while (surplus > 0 && this.idle.length > 0 && now - this.idle[0]!.idleSince >= timeout) {
       this.retire(this.idle.shift()!)

@@ -6,9 +6,7 @@ import * as Layer from "effect/Layer"
 import { make as makeTimers, Timers } from "../reactor/Timers.ts"
 import { ClockAlarm } from "../reactor/TimersClock.ts"
 import type { Alarm } from "../reactor/TimersEngine.ts"
-
-/** Node takes a longer delay for none. */
-const delayMax = 2 ** 31 - 1
+import { timerMax } from "./timerMillis.ts"
 
 /**
  * An alarm of one `setTimeout`. It is set when the current callback ends, once, however often the earliest deadline
@@ -45,7 +43,7 @@ class NodeAlarm implements Alarm {
     const delay = this.deadline - performance.now()
     if (delay <= 0) this.immediate = setImmediate(this.rang)
     // Node counts from the beginning of the turn and in whole milliseconds: it may ring early, and is set again.
-    else this.timeout = setTimeout(this.rang, Math.min(Math.ceil(delay), delayMax))
+    else this.timeout = setTimeout(this.rang, Math.min(Math.ceil(delay), timerMax))
   }
 
   private readonly rang = (): void => {

@@ -8,7 +8,8 @@ import * as Errno from "../reactor/Errno.ts"
 import type { TransportReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import * as Tls from "../reactor/Tls.ts"
-import { timerMillis } from "./streamSettings.ts"
+import * as NodeTlsTickets from "./NodeTlsTickets.ts"
+import { timerMillis } from "./timerMillis.ts"
 
 const handshakeTimeoutDefault = 30_000
 
@@ -105,7 +106,7 @@ export const serverOptions = (options: Tls.ServerOptions, identity: Tls.Identity
     requestCert: wanted !== "none",
     rejectUnauthorized: wanted === "require",
     handshakeTimeout: handshakeMillis(options),
-    sessionIdContext: crypto.randomBytes(16).toString("hex"),
+    ...NodeTlsTickets.keysOf(options, identity),
     // CVE-2011-1473; nothing that a client may want needs it.
     secureOptions: crypto.constants.SSL_OP_NO_RENEGOTIATION
   }

@@ -2,11 +2,11 @@
 import type * as net from "node:net"
 import * as tls from "node:tls"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Semaphore from "effect/Semaphore"
+import type * as Scope from "effect/Scope"
+import * as Reloads from "../reactor/Reloads.ts"
 import type * as Tls from "../reactor/Tls.ts"
-import * as NodeIdentities from "./NodeIdentities.ts"
 import * as NodeTls from "./NodeTls.ts"
+import { type Reloadable, sourceOf } from "./NodeTlsIdentities.ts"
 import { holds } from "./NodeTlsNames.ts"
 
 /** Whoever waits for the outcome of a handshake on a socket. */
@@ -38,19 +38,32 @@ export class NodeTlsAcceptor {
   }
 
   readonly options: Tls.ServerOptions
-  /** The one identity that every client gets, whatever it says. */
-  readonly only: Tls.Identity | undefined
   /** All there is at the moment. */
   readonly identities: Effect.Effect<ReadonlyArray<Tls.Identity>, unknown>
+  private readonly source: Reloadable
   private readonly servers = new WeakMap<Tls.Identity, tls.Server>()
 
   private constructor(options: Tls.ServerOptions) {
     this.options = options
-    const { identity } = options
-    const one = Array.isArray(identity) ? (identity.length === 1 ? identity[0] : undefined) : identity
+    this.source = sourceOf(options.identity, (identity) => this.prepare(identity))
+    this.identities = this.source.identities
+  }
+
+  /** The one identity that every client gets, whatever it says. */
+  get only(): Tls.Identity | undefined {
+    const { options, source } = this
     const asks = options.selectIdentity !== undefined || options.unknownServerName === "refuse"
-    this.only = asks || one === undefined || !("certificate" in one) ? undefined : one
-    this.identities = identitiesOf(identity)
+    return asks || source.list?.length !== 1 ? undefined : source.list[0]
+  }
+
+  /** Until the scope ends, a reload of the program reads files again that identities come from. */
+  reloads(what: string): Effect.Effect<void, never, Scope.Scope> {
+    const { reload } = this.source
+    return reload === undefined
+      ? Effect.void
+      : Effect.flatMap(Reloads.Reloads, ({ register }) =>
+          register(this, `the certificates of ${what}`, reload)
+        )
   }
 
   /** Whom a client gets: undefined if it asks for a name that we refuse to serve. */
@@ -92,32 +105,6 @@ export class NodeTlsAcceptor {
     view.awaiting = whoAwaits
     view.emit("connection", socket)
   }
-}
-
-const identitiesOf = (
-  identity: Tls.ServerOptions["identity"]
-): Effect.Effect<ReadonlyArray<Tls.Identity>, unknown> => {
-  if ("directory" in identity) return followed(identity)
-  if ("identities" in identity) return Effect.suspend(() => identity.identities)
-  return Effect.succeed("certificate" in identity ? [identity] : identity)
-}
-
-/** What a directory holds: read when somebody first asks, once for all who ask meanwhile; what fails is tried again. */
-const followed = ({ directory, files }: Tls.IdentityDirectory) => {
-  const turnstile = Semaphore.makeUnsafe(1)
-  let source: Tls.IdentitySource | undefined
-  const open = NodeIdentities.directory(directory).pipe(
-    Effect.tap((opened) =>
-      Effect.sync(() => {
-        source = opened
-      })
-    ),
-    Effect.provideService(FileSystem.FileSystem, files)
-  )
-  const opened = turnstile.withPermit(
-    Effect.suspend(() => (source === undefined ? open : Effect.succeed(source)))
-  )
-  return Effect.suspend(() => source?.identities ?? Effect.flatMap(opened, ({ identities }) => identities))
 }
 
 function onSecured(this: View, socket: tls.TLSSocket): void {

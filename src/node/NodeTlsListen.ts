@@ -15,12 +15,14 @@ import { AcceptFailures } from "./AcceptFailures.ts"
 import { acceptedEnds, addressOf, backlogOf, inetListenOptions } from "./listening.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
 import { NodeListener } from "./NodeListener.ts"
+import * as NodeBinding from "./NodeBinding.ts"
 import type { NodeSite } from "./NodeSite.ts"
 import { secure } from "./NodeStartTls.ts"
 import * as NodeTls from "./NodeTls.ts"
 import { NodeTlsAcceptor } from "./NodeTlsAcceptor.ts"
 import { type Blame, NodeTlsHandshake, type Run } from "./NodeTlsHandshake.ts"
 import { NodeTransport, type Shared } from "./NodeTransport.ts"
+import * as ServerSocket from "./ServerSocket.ts"
 import {
   type KeepAlive,
   invalidPort,
@@ -50,10 +52,14 @@ export const listen = Effect.fn("NodeReactor.listenTls")(function* (
   yield* Effect.mapError(usable(endpoint.tls), fail)
   const acceptor = NodeTlsAcceptor.of(endpoint.tls)
   const handshakes = new Handshakes(site, endpoint, acceptor, run)
-  return yield* Effect.acquireRelease(
-    Effect.mapError(open(endpoint, handshakes, failures), fail),
-    (listener) => listener.stop
+  const listener = yield* ServerSocket.acquire(
+    site.listeners,
+    NodeBinding.of(endpoint),
+    (socket) => Effect.mapError(open(endpoint, handshakes, failures, socket), fail),
+    fail
   )
+  yield* acceptor.reloads(description)
+  return listener
 })
 
 /** What can be known to be wrong is said now, not to each client: a source, or a directory, must have something usable. */
@@ -82,21 +88,27 @@ export const usable = (options: Tls.ServerOptions): Effect.Effect<void, ListenRe
   )
 }
 
-const open = (endpoint: Endpoint.TlsServer, handshakes: Handshakes, failures: AcceptFailures) =>
+const open = (
+  endpoint: Endpoint.TlsServer,
+  handshakes: Handshakes,
+  failures: AcceptFailures,
+  socket: ServerSocket.ServerSocket
+) =>
   Effect.callback<NodeListener, ListenReason>((resume) => {
     const refuse = (error: unknown) => resume(Effect.fail(Errno.listenReason(error)))
-    const server = net.createServer(socketOptions(endpoint), (socket) => handshakes.begin(socket))
-    const onListening = () => {
+    const server = net.createServer(socketOptions(endpoint), (accepted) => handshakes.begin(accepted))
+    const onOpen = () => {
       server.off("error", refuse)
       server.on("connection", () => failures.accepted())
       server.on("error", failures.report)
       const listener = new NodeListener(server, {
         endpoint: handshakes.description,
-        address: addressOf(server),
+        address: socket.address ?? addressOf(server),
         waitingMax: backlogOf(endpoint),
         obstacle: "its connections are TLS, and would be plain there",
         onStop: () => {
           failures.stop()
+          socket.closed()
           handshakes.stop()
         }
       })
@@ -104,8 +116,13 @@ const open = (endpoint: Endpoint.TlsServer, handshakes: Handshakes, failures: Ac
       resume(Effect.succeed(listener))
     }
     server.once("error", refuse)
+    socket.isBusy = () => handshakes.isBusy
     try {
-      server.listen(inetListenOptions(endpoint), onListening)
+      socket.start(server, {
+        bind: () => server.listen(inetListenOptions(endpoint)),
+        backlog: backlogOf(endpoint),
+        onOpen
+      })
     } catch (error) {
       refuse(error)
     }
@@ -150,6 +167,10 @@ class Handshakes {
       onFailed: (reason, blame) => this.tell(NetAddress.formatSocketAddress(ends.peer), reason, blame)
     })
     handshake.start()
+  }
+
+  get isBusy(): boolean {
+    return this.pending.size > 0
   }
 
   /**

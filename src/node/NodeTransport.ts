@@ -10,7 +10,7 @@ import type { Turn } from "../reactor/Turn.ts"
 import * as Tls from "../reactor/Tls.ts"
 import { accompany } from "./ballast.ts"
 import { move } from "./moving.ts"
-import type { DeadlineQueue, Timed } from "./DeadlineQueue.ts"
+import { type DeadlineQueue, endDeadline, type Timed } from "./DeadlineQueue.ts"
 import type * as NodeAddress from "./NodeAddress.ts"
 import { writePieces } from "./writePieces.ts"
 
@@ -118,7 +118,7 @@ export class NodeTransport extends StreamTransport implements Timed {
   }
 
   protected resetNow(): void {
-    this.endDeadline()
+    endDeadline(this)
     const { carrier, socket } = this
     // A UNIX socket has no reset.
     if (typeof carrier.remotePort === "number" && !this.ending) {
@@ -152,7 +152,7 @@ export class NodeTransport extends StreamTransport implements Timed {
     // The peer must be read to its end: closing over unread input would reset it, and lose what we sent.
     socket.resume()
     socket.end(() => {
-      this.endDeadline()
+      endDeadline(this)
       this.flushed = true
       if (this.ended || socket.destroyed) socket.destroy()
       else this.shared.limits.lingering.begin(this)
@@ -163,12 +163,6 @@ export class NodeTransport extends StreamTransport implements Timed {
   onDeadline(): void {
     if (this.flushed) this.socket.destroy()
     else this.resetNow()
-  }
-
-  private endDeadline(): void {
-    const { closing, lingering } = this.shared.limits
-    if (this.flushed) lingering.end(this)
-    else closing.end(this)
   }
 
   protected secure(options: Tls.Upgrade, hello: Tls.Hello): Effect.Effect<Secured, TransportReason> {
@@ -237,7 +231,7 @@ export class NodeTransport extends StreamTransport implements Timed {
 
   /** @internal */
   gotClose(): void {
-    this.endDeadline()
+    endDeadline(this)
     this.onClosed()
   }
 }

@@ -17,6 +17,14 @@ export const take = (link: string): boolean => {
   }
 }
 
+/** Makes the link, to this process, in place of what is there: for who is given it by the process that has it. */
+export const takeOver = (link: string): void => {
+  const aside = `${link}.${process.pid}`
+  fs.rmSync(aside, { force: true })
+  fs.symlinkSync(String(process.pid), aside)
+  fs.renameSync(aside, link)
+}
+
 /** The process that a link names, what it says if that is none, or undefined when there is no link. */
 export const read = (link: string): number | string | undefined => {
   try {
@@ -92,8 +100,11 @@ export const breakDead = (link: string, owner: number): void => {
 }
 
 /** Removes the link if it names this process: one that somebody else has taken meanwhile is his. Whether it was there. */
-export const release = (link: string): boolean => {
-  if (read(link) !== process.pid) return false
+export const release = (link: string): boolean => removeOf(link, process.pid)
+
+/** Removes the link if it names that process. Whether it did. */
+export const removeOf = (link: string, owner: number): boolean => {
+  if (read(link) !== owner) return false
   fs.unlinkSync(link)
   return true
 }

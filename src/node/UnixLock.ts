@@ -40,6 +40,18 @@ export class UnixLock {
     return yield* Effect.fail(inUse(`${lock} is taken and left all the time`))
   })
 
+  /** Takes it over from its process, which gives it: at any moment it names one of the two. Throws what the file system does. */
+  static takeOver(file: string): UnixLock {
+    const lock = lockOf(file)
+    ProcessLink.takeOver(lock)
+    return new UnixLock(lock)
+  }
+
+  /** Takes it back from the process that has taken it over. Throws what the file system does. */
+  reclaim(): void {
+    ProcessLink.takeOver(this.file)
+  }
+
   /** Idempotent. A lock that somebody else has taken meanwhile is his. */
   release(): void {
     try {

@@ -103,7 +103,6 @@ export class UnixSocketFile {
   private readonly born: string
   /** Of the directory, while the socket is bound by way of it. */
   private descriptor: number | undefined = undefined
-  private placed: fs.Stats | undefined = undefined
 
   /** @throws what the system says, or a reason */
   constructor(file: string) {
@@ -127,12 +126,12 @@ export class UnixSocketFile {
     }
   }
 
-  /** The socket is bound, and listens: gives it its mode, then its name. */
-  place(mode: number): void {
+  /** The socket is bound: gives it its mode, then its name. */
+  place(mode: number): PlacedSocketFile {
     try {
       fs.chmodSync(this.born, mode)
       this.link()
-      this.placed = look(this.file)
+      return new PlacedSocketFile(this.file)
     } finally {
       this.discard()
     }
@@ -156,12 +155,34 @@ export class UnixSocketFile {
     this.descriptor = undefined
     fs.rmSync(this.directory, { recursive: true, force: true })
   }
+}
 
-  /** Removes the file, if it still is ours. Call it while the socket is open, so that no other can have its number. */
+/** A socket file that has its name. */
+export class PlacedSocketFile {
+  private readonly file: string
+  private readonly stats: fs.Stats | undefined
+
+  /** What is there now is meant. */
+  constructor(file: string) {
+    this.file = file
+    this.stats = look(file)
+  }
+
+  /** Changes its permissions, if they are others. */
+  setMode(mode: number): void {
+    try {
+      if (this.stats?.isSocket() === true && (this.stats.mode & 0o7777) !== mode)
+        fs.chmodSync(this.file, mode)
+    } catch {
+      // It went meanwhile, or is not ours to change.
+    }
+  }
+
+  /** Removes it, if it still is that one. Call it while the socket is open, so that no other can have its number. */
   remove(): void {
     try {
       const found = look(this.file)
-      if (this.placed !== undefined && found !== undefined && isSame(found, this.placed)) {
+      if (this.stats?.isSocket() === true && found !== undefined && isSame(found, this.stats)) {
         fs.unlinkSync(this.file)
       }
     } catch {

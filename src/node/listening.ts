@@ -11,6 +11,7 @@ import { NodeListener, type NodeListenerOptions } from "./NodeListener.ts"
 import type { NodeSite } from "./NodeSite.ts"
 import { secure } from "./NodeStartTls.ts"
 import { NodeTransport, type Shared } from "./NodeTransport.ts"
+import type { ServerSocket } from "./ServerSocket.ts"
 import { invalidStream, keepAliveOf, keepSocketAlive, limitsOf, socketOptions } from "./streamSettings.ts"
 
 const backlogDefault = 511
@@ -55,10 +56,11 @@ export interface Opening {
   /** Its description. */
   readonly description: string
   readonly failures: AcceptFailures
-  /** Has the server listen. */
-  readonly start: (server: net.Server) => void
-  /** It listens: says where. Called in the event in which it does. */
-  readonly bound: (server: net.Server) => Bound
+  readonly socket: ServerSocket
+  /** Has the server listen on a socket of its own. */
+  readonly bind: (server: net.Server) => void
+  /** It is open, as Node says there: gives the last word on where. Called in the event in which it opens. */
+  readonly bound: (address: NetAddress.SocketAddress) => Bound
   /** What an error of the server's, or of the two above, means. */
   readonly reasonOf?: ((error: unknown) => ListenReason) | undefined
 }
@@ -66,7 +68,7 @@ export interface Opening {
 /** Opens a server of plain connections. Not to be interrupted. */
 export const open = (site: NodeSite, opening: Opening): Effect.Effect<NodeListener, ListenError> =>
   Effect.callback((resume) => {
-    const { description, endpoint, failures, reasonOf = Errno.listenReason } = opening
+    const { description, endpoint, failures, reasonOf = Errno.listenReason, socket } = opening
     const fail = (reason: ListenReason) =>
       resume(Effect.fail(new ListenError({ endpoint: description, reason })))
     const refuse = (error: unknown) => fail(reasonOf(error))
@@ -76,17 +78,17 @@ export const open = (site: NodeSite, opening: Opening): Effect.Effect<NodeListen
     const shared: Shared = { turn: site.turn, limits: limitsOf(endpoint), secure, noDelay }
     const keepAlive = keepAliveOf(endpoint)
     let listener: NodeListener | undefined
-    const server = net.createServer({ ...socketOptions(endpoint), noDelay: false }, (socket) => {
-      if (keepAlive !== undefined) keepSocketAlive(socket, keepAlive)
-      listener!.accepted(new NodeTransport(socket, shared, acceptedEnds(socket, listener!.address)))
+    const server = net.createServer({ ...socketOptions(endpoint), noDelay: false }, (accepted) => {
+      if (keepAlive !== undefined) keepSocketAlive(accepted, keepAlive)
+      listener!.accepted(new NodeTransport(accepted, shared, acceptedEnds(accepted, listener!.address)))
     })
-    const onListening = () => {
+    const onOpen = () => {
       server.off("error", refuse)
       server.on("connection", () => failures.accepted())
       server.on("error", failures.report)
       let bound: Bound
       try {
-        bound = opening.bound(server)
+        bound = opening.bound(socket.address ?? addressOf(server))
       } catch (error) {
         server.close()
         return refuse(error)
@@ -99,6 +101,7 @@ export const open = (site: NodeSite, opening: Opening): Effect.Effect<NodeListen
           waitingMax: backlogOf(endpoint),
           onStop: () => {
             failures.stop()
+            socket.closed()
             bound.closed?.()
           }
         },
@@ -107,9 +110,8 @@ export const open = (site: NodeSite, opening: Opening): Effect.Effect<NodeListen
       resume(Effect.succeed(listener))
     }
     server.once("error", refuse)
-    server.once("listening", onListening)
     try {
-      opening.start(server)
+      socket.start(server, { bind: opening.bind, backlog: backlogOf(endpoint), onOpen })
     } catch (error) {
       refuse(error)
     }

@@ -6,16 +6,11 @@ import * as Reason from "../reactor/Reason.ts"
 import { receiveBytesMaxDefault, sendBytesMaxDefault } from "../reactor/StreamLimits.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
 import type { NodeLimits } from "./NodeTransport.ts"
+import { timerMillis } from "./timerMillis.ts"
 
 const closeTimeoutDefault = 10_000
 /** After our end went out: how long a peer may keep its own side open, its input dropped, before we close. */
 const lingerTimeout = 1_000
-/** More overflows Node's timers, which then fire at once. */
-const timerMax = 2_147_483_647
-
-/** A duration as Node's timers take it, in milliseconds; more than 24 days is 24 days. */
-export const timerMillis = (duration: Duration.Input): number =>
-  Math.min(Duration.toMillis(duration), timerMax)
 
 export const limitsOf = (options: Endpoint.StreamOptions): NodeLimits => {
   const { closeTimeout = closeTimeoutDefault } = options

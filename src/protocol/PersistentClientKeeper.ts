@@ -13,6 +13,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { ConnectError, TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
 import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
+import { uptimeMillis } from "../reactor/uptime.ts"
 import * as ClientReason from "./ClientReason.ts"
 import { PersistentClientError } from "./PersistentClientError.ts"
 import type { Failure, State } from "./PersistentClientState.ts"
@@ -135,9 +136,9 @@ export class Keeper<A, E> {
       const made = yield* this.unlessStopped(Effect.exit(Scope.provide(this.attempt, scope)))
       let failure = made !== undefined && Exit.isFailure(made) ? made.cause : undefined
       if (made !== undefined && Exit.isSuccess(made)) {
-        const begunAt = this.uptime
+        const begunAt = uptimeMillis(this.clock)
         failure = yield* this.hold(made.value)
-        if (this.uptime - begunAt >= Duration.toMillis(this.plan.resetAfter)) {
+        if (uptimeMillis(this.clock) - begunAt >= Duration.toMillis(this.plan.resetAfter)) {
           step = undefined
           attempt = 0
         }
@@ -148,7 +149,7 @@ export class Keeper<A, E> {
         step ??= yield* Schedule.toStep(this.plan.schedule)
         delay = yield* this.nextDelay(step, failure)
       }
-      const dueAt = this.uptime + (delay ?? 0)
+      const dueAt = uptimeMillis(this.clock) + (delay ?? 0)
       this.skip = Deferred.makeUnsafe<void>()
       yield* this.enter(
         delay === undefined || failure === undefined
@@ -225,7 +226,7 @@ export class Keeper<A, E> {
 
   private waitUntil(dueAt: number, skip: Deferred.Deferred<void>): Effect.Effect<unknown> {
     return Effect.suspend(() => {
-      const delay = Effect.sleep(Math.max(0, dueAt - this.uptime))
+      const delay = Effect.sleep(Math.max(0, dueAt - uptimeMillis(this.clock)))
       return this.unlessStopped(Effect.raceFirst(delay, Deferred.await(skip)))
     })
   }
@@ -254,11 +255,6 @@ export class Keeper<A, E> {
 
   private get now(): number {
     return this.clock.currentTimeMillisUnsafe()
-  }
-
-  /** Milliseconds that setting the wall clock does not change. */
-  private get uptime(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 
   // --- its state ----------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ import type { FileWatchHint, FileWatchPlatform, SystemError } from "./FileWatchP
 import { FileWatchSentinel } from "./FileWatchSentinel.ts"
 import * as Reason from "./Reason.ts"
 import { depthOf, FileWatchTree, join, parentOf } from "./FileWatchTree.ts"
+import { uptimeMillis } from "./uptime.ts"
 
 export interface FileWatchSettings extends FileWatchPace {
   readonly ignore: (path: string, entry: FileEntry) => boolean
@@ -142,7 +143,7 @@ export class FileWatchEngine {
           })
     }
     while (!this.closed) {
-      const left = this.dirty.due - this.now()
+      const left = this.dirty.due - uptimeMillis(this.clock)
       if (left <= 0) return
       yield* Effect.sleep(left)
     }
@@ -156,13 +157,9 @@ export class FileWatchEngine {
     }
   }
 
-  private now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
-  }
-
   private mark(path: string, flags: number): void {
     if (this.closed) return
-    this.dirty.mark(path, flags, this.now())
+    this.dirty.mark(path, flags, uptimeMillis(this.clock))
     this.hinted.openUnsafe()
   }
 

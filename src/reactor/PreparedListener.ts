@@ -12,6 +12,7 @@ import type { Listener } from "./Listener.ts"
 import { StreamListener } from "./StreamListener.ts"
 import type { Closeable } from "./Transport.ts"
 import * as UnhandledFailure from "./UnhandledFailure.ts"
+import { uptimeMillis } from "./uptime.ts"
 
 export interface Options {
   /** The description of the whole endpoint. */
@@ -103,23 +104,18 @@ class PreparedListener extends StreamListener {
     if (this.preparing.size >= this.options.preparingMax && !this.makeRoom()) return this.discard(transport)
     const fiber = this.run(this.prepare(transport))
     if (fiber.pollUnsafe() !== undefined) return
-    this.preparing.set(fiber, this.uptime)
+    this.preparing.set(fiber, uptimeMillis(this.clock))
     fiber.addObserver(() => this.preparing.delete(fiber))
   }
 
   /** Whoever only holds a place, and never goes on, does not keep others out for the whole of `prepareTimeout`. */
   private makeRoom(): boolean {
     const [oldest] = this.preparing
-    if (oldest === undefined || this.uptime - oldest[1] < patience) return false
+    if (oldest === undefined || uptimeMillis(this.clock) - oldest[1] < patience) return false
     this.preparing.delete(oldest[0])
     this.leave(oldest[0])
     oldest[0].interruptUnsafe()
     return true
-  }
-
-  /** Milliseconds that setting the wall clock does not change. */
-  private get uptime(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 
   private leave(fiber: Preparation): void {

@@ -4,9 +4,9 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import { type AnyDeferred, deliver, type Listener } from "./DeferredDelivery.ts"
-import type { HandleList } from "./DeferredHandleList.ts"
 import type { DeferredScope } from "./DeferredScope.ts"
 import { messageOfCause } from "./FailureRender.ts"
+import type { LinkedList } from "./LinkedList.ts"
 
 /**
  * The types of a handle. It is there for the compiler alone, which could not infer them from the methods of a handle of
@@ -31,7 +31,7 @@ export abstract class DeferredCell<out A, out E> implements Variance<A, E> {
   private last: Listener | undefined = undefined
   private pauses = 0
   /** @internal The list of its scope in which it is: while it waits, and while it has failed unseen. */
-  list: HandleList | undefined = undefined
+  list: LinkedList<AnyDeferred> | undefined = undefined
   /** @internal Its neighbours there. */
   older: AnyDeferred | undefined = undefined
   /** @internal */

@@ -5,10 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { type AnyDeferred, Waiter } from "./DeferredDelivery.ts"
-import { HandleList } from "./DeferredHandleList.ts"
 import { markReported, newsOf } from "./FailureCapture.ts"
 import { report } from "./FailureReport.ts"
 import { make } from "./FailureValue.ts"
+import { LinkedList } from "./LinkedList.ts"
 
 /** A failure that nobody looked at. */
 export interface Unhandled {
@@ -42,19 +42,19 @@ const settled = (handle: AnyDeferred): Effect.Effect<void> =>
 
 export class DeferredRegistry {
   state: "Open" | "Closing" | "Closed" = "Open"
-  private readonly waiting = new HandleList()
-  private readonly failures = new HandleList()
+  private readonly waiting = new LinkedList<AnyDeferred>()
+  private readonly failures = new LinkedList<AnyDeferred>()
   private sweeper: Fiber.Fiber<void> | undefined
 
   /** It waits. */
   track(handle: AnyDeferred): void {
-    if (handle.list === undefined) this.waiting.add(handle)
+    if (handle.list === undefined) this.waiting.append(handle)
   }
 
   /** It has failed. */
   failed(handle: AnyDeferred): void {
     handle.list?.remove(handle)
-    this.failures.add(handle)
+    this.failures.append(handle)
     const { scope } = handle
     if (this.state === "Closed") {
       // There is no end of the scope to come; that of the current turn has to do.

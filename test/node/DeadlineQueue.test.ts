@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DeadlineQueue, type Timed } from "../../src/node/DeadlineQueue.ts"
+import { DeadlineQueue, endDeadline, type Timed } from "../../src/node/DeadlineQueue.ts"
 
 class Owner implements Timed {
   deadline: Timed["deadline"] = undefined
@@ -78,6 +78,23 @@ describe("DeadlineQueue", () => {
     assert.strictEqual(owner.passed, 2)
     assert.strictEqual(other.passed, 0)
     assert.strictEqual(queue.size, 0)
+  })
+
+  it("is left by whoever ends, or begins in another one", async () => {
+    const one = new DeadlineQueue(20)
+    const other = new DeadlineQueue(40)
+    const owners = [new Owner("moves"), new Owner("ends")]
+    for (const owner of owners) one.begin(owner)
+    for (const owner of owners) other.begin(owner)
+    assert.deepStrictEqual([one.size, other.size], [0, 2])
+    endDeadline(owners[1]!)
+    endDeadline(owners[1]!)
+    assert.deepStrictEqual([one.size, other.size], [0, 1])
+    await later(100)
+    assert.deepStrictEqual(
+      owners.map(({ passed }) => passed),
+      [1, 0]
+    )
   })
 
   it("gives all that it ends, and forgets them", async () => {

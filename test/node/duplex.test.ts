@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as NodeDuplex from "../../src/node/NodeDuplex.ts"
 import type { Transport } from "../../src/reactor/Transport.ts"
+import { scopedParallel } from "../../src/testing/suite/Case.ts"
 import { pattern, receiveAll, sameBytes, takeText, text, utf8 } from "../../src/testing/suite/bytes.ts"
 import { failsWith, isDone, turns, until } from "../../src/testing/suite/check.ts"
 import type { Pair } from "../../src/testing/TransportSuite.ts"
@@ -281,6 +282,8 @@ describe("a Duplex as a transport", () => {
         d.resume().once("end", () => resume(Effect.void))
       })
       yield* isDone((yield* from(d)).receive, "receive")
+      // Else closing would wait for its end.
+      a.end()
     }).pipe(Effect.scoped)
   )
 
@@ -320,7 +323,7 @@ describe("a Duplex as a transport", () => {
       yield* failsWith(transport.startTls({ role: "client", tls: {} }), "Unsupported", "startTls")
       yield* transport.send("still plain")
       assert.strictEqual(yield* takeText(peer, 11), "still plain")
-    }).pipe(Effect.scoped)
+    }).pipe(scopedParallel)
   )
 
   it.live.skipIf(!certificates.available)("a socket from elsewhere changes to TLS", () =>

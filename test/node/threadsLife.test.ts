@@ -165,6 +165,25 @@ describe("threads that end", () => {
     }).pipe(withPool({ max: 1 }))
   )
 
+  it.live("and before those that came after it", () =>
+    Effect.gen(function* () {
+      const flags = sharedFlags()
+      yield* Threads.deferToThread(trouble, "exitsAfterwards", [flags])
+      const order: Array<number> = []
+      const fibers = yield* Effect.forEach([0, 1, 2], (n) =>
+        Effect.forkChild(
+          Effect.tap(Threads.deferToThread(sums, "add", [n, 0]), (n) => Effect.sync(() => order.push(n))),
+          { startImmediately: true }
+        )
+      )
+      assert.deepInclude(yield* stats, { threads: 1, running: 1, waiting: 2 })
+      wake(flags)
+      yield* Fiber.joinAll(fibers)
+      assert.deepStrictEqual(order, [0, 1, 2])
+      assert.deepInclude(yield* stats, { crashed: 1 })
+    }).pipe(withPool({ max: 1 }))
+  )
+
   it.live("a module that cannot be loaded costs no thread", () =>
     Effect.gen(function* () {
       for (let i = 0; i < 20; i++) {

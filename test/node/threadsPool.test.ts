@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
-import { NodeThreadsQueue } from "../../src/node/NodeThreadsQueue.ts"
 import * as NodeThreads from "../../src/node/NodeThreads.ts"
 import * as Threads from "../../src/reactor/Threads.ts"
 import { begun, reasonOf, sharedFlags, stats, sums, trouble, until, wake, withPool } from "./threads/pool.ts"
@@ -78,20 +77,6 @@ describe("the queue", () => {
       yield* thread
     }).pipe(withPool({ max: 1, queueMax: 0, whenFull: "fail" }))
   )
-
-  it("takes out what gave up, in any order, at any time", () => {
-    const items = Array.from({ length: 1_000 }, (_, n) => ({ n }))
-    const queue = new NodeThreadsQueue<{ readonly n: number }>()
-    for (const item of items) queue.push(item)
-    for (const item of items) if (item.n % 3 !== 1) assert.isTrue(queue.remove(item))
-    assert.isFalse(queue.remove(items[0]!))
-    assert.strictEqual(queue.size, 333)
-    for (let n = 1; n < 1_000; n += 3) assert.strictEqual(queue.shift()?.n, n)
-    assert.isUndefined(queue.shift())
-    queue.push(items[5]!)
-    assert.strictEqual(queue.shift(), items[5])
-    assert.strictEqual(queue.size, 0)
-  })
 })
 
 describe("the size", () => {

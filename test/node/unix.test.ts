@@ -57,6 +57,9 @@ const stale = Effect.gen(function* () {
 /** The number of a process that is gone. */
 const deadPid = Effect.map(Child.run("sh", ["-c", "echo $$"]), ({ stdout }) => stdout.trim())
 
+/** A time before this process began, in seconds. */
+const beforeUs = Date.now() / 1_000 - process.uptime() - 60
+
 const script = path.join(import.meta.dirname, "descriptorChild.ts")
 
 /** Another process that listens there. */
@@ -280,19 +283,31 @@ describe("the lock", () => {
   )
 
   live(
-    "with our own number from before this process began is a crash's, as in a container",
+    "with our own number is held by us, and by nobody if it is from before this process began",
     Effect.gen(function* () {
-      const before = Date.now() / 1_000 - process.uptime() - 60
       const file = yield* stale
       fs.symlinkSync(String(process.pid), lock(file))
-      fs.lutimesSync(lock(file), before, before)
+      assert.isTrue(UnixLock.isHeld(file))
+      fs.lutimesSync(lock(file), beforeUs, beforeUs)
+      assert.isFalse(UnixLock.isHeld(file))
+      assert.strictEqual(UnixLock.notHeld(file)?._tag, "BadFile")
+      assert.strictEqual(fs.readlinkSync(lock(file)), String(process.pid))
+    })
+  )
+
+  live(
+    "with our own number from before this process began is a crash's, as in a container",
+    Effect.gen(function* () {
+      const file = yield* stale
+      fs.symlinkSync(String(process.pid), lock(file))
+      fs.lutimesSync(lock(file), beforeUs, beforeUs)
       yield* Effect.scoped(Effect.flatMap(listen({ path: file }), () => answers(file)))
       assert.deepStrictEqual(around(file), nothing)
 
       const used = yield* socketPath
       yield* Inheriting.server({ path: used })
       fs.symlinkSync(String(process.pid), lock(used))
-      fs.lutimesSync(lock(used), before, before)
+      fs.lutimesSync(lock(used), beforeUs, beforeUs)
       assert.strictEqual((yield* refused({ path: used }))._tag, "AddressInUse")
       assert.isTrue(yield* answers(used))
       assert.strictEqual(fs.readlinkSync(lock(used)), String(process.pid))

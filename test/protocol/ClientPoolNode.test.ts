@@ -51,6 +51,8 @@ describe("a real connection that is idle", () => {
       yield* until(pool.counts, ({ open }) => open === 0)
       assert.notStrictEqual(yield* pool.use(Effect.succeed), first)
       yield* peer.close
+      // Else the pool, which goes first, would wait for its end.
+      yield* (yield* accepted).close
     }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer))
   )
 })

@@ -34,6 +34,15 @@ const makeSignals = () => {
   }
 }
 
+/** A main function that goes on until it is interrupted, and then cleans up. */
+const cleaningUp = (log: Array<string>): Effect.Effect<never> =>
+  Effect.onInterrupt(Effect.never, () =>
+    Effect.andThen(
+      Effect.yieldNow,
+      Effect.sync(() => log.push("cleaned up"))
+    )
+  )
+
 describe("react", () => {
   it.effect("0, 1 and the failure logged once, the code of an ExitCode (A5-05)", () =>
     observed(({ logs }) =>
@@ -103,13 +112,7 @@ describe("react", () => {
       ] as const) {
         const { layer, listeners, send } = makeSignals()
         const log: Array<string> = []
-        const main = Effect.onInterrupt(Effect.never, () =>
-          Effect.andThen(
-            Effect.yieldNow,
-            Effect.sync(() => log.push("cleaned up"))
-          )
-        )
-        const fiber = yield* Effect.forkChild(Effect.provide(react(main), layer), now)
+        const fiber = yield* Effect.forkChild(Effect.provide(react(cleaningUp(log)), layer), now)
         yield* send(signal)
         assert.strictEqual(yield* Fiber.join(fiber), code)
         assert.deepStrictEqual(log, ["cleaned up"])
@@ -168,13 +171,7 @@ describe("react", () => {
     Effect.gen(function* () {
       const { layer, listeners } = makeSignals()
       const log: Array<string> = []
-      const main = Effect.onInterrupt(Effect.never, () =>
-        Effect.andThen(
-          Effect.yieldNow,
-          Effect.sync(() => log.push("cleaned up"))
-        )
-      )
-      const fiber = yield* Effect.forkChild(Effect.provide(react(main), layer), now)
+      const fiber = yield* Effect.forkChild(Effect.provide(react(cleaningUp(log)), layer), now)
       yield* Fiber.interrupt(fiber)
       assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
       assert.deepStrictEqual(log, ["cleaned up"])

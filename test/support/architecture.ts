@@ -25,13 +25,16 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
   sql: kernel,
   log: kernel,
   plugin: [...kernel, "log"],
-  app: [...kernel, "node", "auth", "log", "plugin"],
+  app: [...kernel, "node", "auth", "log", "plugin", "inetd", "http"],
   testing: "anything but node",
   // The files that stand in no folder: the index of the kernel, and the command.
   ".": "anything"
 }
 
 const family: ReadonlyArray<string> = [...kernel, "auth"]
+
+/** What a family may import besides, because its engine is the platform's: HTTP is parsed by Node (llhttp). */
+const engines: Readonly<Record<string, ReadonlyArray<string>>> = { http: ["node"] }
 
 const folderOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : ".")
 
@@ -59,7 +62,7 @@ export const floorsHold: Rule = (tree) =>
     if (target === undefined) return undefined
     const from = folderOf(file.path)
     const to = folderOf(target)
-    const allowed = floors[from] ?? family
+    const allowed = floors[from] ?? [...family, ...(engines[from] ?? [])]
     if (from === to || allowed === "anything" || (isFamily(from) && isFamily(to))) return undefined
     const good = allowed === "anything but node" ? to !== "node" && to !== "." : allowed.includes(to)
     return good ? undefined : `${from}/ may not import ${to === "." ? "the top" : `${to}/`} (${target})`
