@@ -1,0 +1,55 @@
+/** Who may ask something of a running tree, and when it is his turn. */
+import * as Effect from "effect/Effect"
+import { ServiceError } from "./ServiceError.ts"
+import type { Member } from "./ServiceMember.ts"
+import * as ServiceReason from "./ServiceReason.ts"
+import { turnsOf } from "./ServiceSupervision.ts"
+import { CurrentAsking, type Operation, perform } from "./ServiceTurn.ts"
+import { stopped } from "./ServiceWaiting.ts"
+
+/** In the turn of its group; refused to who would wait for himself. */
+export const inTurn = <A>(
+  member: Member,
+  group: Member | undefined,
+  body: (operation: Operation) => Effect.Effect<A, ServiceError>,
+  options: { readonly cancellable: boolean; readonly preempts?: boolean }
+): Effect.Effect<A, ServiceError> =>
+  Effect.flatMap(Effect.service(CurrentAsking), (asking) => {
+    const { tree } = member
+    const turns = turnsOf(group, tree)
+    if (asking !== undefined && asking.member.tree === tree) {
+      const { phase } = asking
+      const state = asking.member.state.value._tag
+      const isBusy = state === "Draining" || (phase === "start" && state === "Starting")
+      const above = [tree.turn, ...[...asking.member.upwards()].map(({ turn }) => turn)]
+      if (isBusy && turns.some((turn) => above.includes(turn))) {
+        const reason = new ServiceReason.Reentrant({ by: asking.member.path })
+        return Effect.fail(new ServiceError({ path: member.path, reason }))
+      }
+    }
+    const performed = perform(tree.context, turns, body, options)
+    return options.preempts === true ? preempting(member, performed) : performed
+  })
+
+/** Why nothing can be started in its place. */
+export const refusal = (member: Member): ServiceError | undefined => {
+  const { parent, path, tree } = member
+  if (member.removed) {
+    const reason = new ServiceReason.NotFound({ name: member.name, suggestion: undefined })
+    return new ServiceError({ path, reason })
+  }
+  if (tree.closed) return stopped(member, root(member))
+  if (parent !== undefined && (!parent.isUp || parent.escalated)) return stopped(member, parent)
+  return undefined
+}
+
+/** Of the tree that it is in. */
+export const root = (member: Member): Member => [...member.upwards()].at(-1)!
+
+/** Cuts starts short that are under way, so that the turn comes soon. */
+const preempting = <A, E>(member: Member, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    member.cancels++
+    member.cancelStart()
+    return effect
+  }).pipe(Effect.ensuring(Effect.sync(() => member.cancels--)))

@@ -1,0 +1,10 @@
+/** `spindle completions SHELL`. */
+import * as Completions from "effect/cli/Completions"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { Root } from "./Root.ts"
+
+export const completions = (shell: Completions.Shell) =>
+  Effect.flatMap(Root, (root) =>
+    Console.log(Completions.generate("spindle", shell, Completions.fromCommand(root)))
+  )

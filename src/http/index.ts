@@ -1,0 +1,1 @@
+export * as HttpServer from "./HttpServer.ts"

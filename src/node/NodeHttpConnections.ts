@@ -1,0 +1,218 @@
+/**
+ * HTTP/1.1 on connections from anywhere: Node's own server, which never listens, is given them one by one.
+ *
+ * It parses (llhttp, strictly), keeps answers in order, and times headers, bodies and pauses. What is here: limits that it does
+ * not have, peers that take nothing, and an end that loses no answer.
+ */
+import * as http from "node:http"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as Latch from "effect/Latch"
+import type { Closeable } from "../reactor/Transport.ts"
+import { DeadlineQueue } from "./DeadlineQueue.ts"
+import { type ConnectionHost, NodeHttpConnection } from "./NodeHttpConnection.ts"
+import { NodeHttpExchange } from "./NodeHttpExchange.ts"
+import { checkingInterval, type Limits } from "./NodeHttpLimits.ts"
+import { NodeHttpRequest } from "./NodeHttpRequest.ts"
+import * as NodeHttpSocket from "./NodeHttpSocket.ts"
+
+/** What a server has seen, and has now. */
+export interface Counts {
+  /** Connections now open. */
+  readonly open: number
+  /** Connections taken since the start. */
+  readonly accepted: number
+  /** Connections closed at once because `connectionsMax` were open. */
+  readonly refused: number
+  /** Requests that were understood. */
+  readonly requests: number
+  /** Requests that are being answered. */
+  readonly active: number
+}
+
+/** A peer is let read what it was sent, before its connection is closed over what it sends. */
+const lingerMillis = 1_000
+
+export class NodeHttpConnections implements ConnectionHost {
+  readonly lingering = new DeadlineQueue<NodeHttpConnection>(lingerMillis)
+  private readonly limits: Limits
+  private readonly context: Context.Context<never>
+  private readonly handled: Effect.Effect<void>
+  private readonly run: NodeHttpSocket.Run
+  private readonly server: http.Server
+  private readonly connections = new Set<NodeHttpConnection>()
+  private readonly fibers = new Set<Fiber.Fiber<void>>()
+  private readonly empty = Latch.makeUnsafe(true)
+  private readonly drained = Deferred.makeUnsafe<void>()
+  private sending: NodeJS.Timeout | undefined = undefined
+  isDraining = false
+  private accepted = 0
+  private refused = 0
+  private requests = 0
+
+  /** `handled` answers the request in its context; it runs once for each, in a fiber of its own. */
+  constructor(limits: Limits, context: Context.Context<never>, handled: Effect.Effect<void>) {
+    this.limits = limits
+    this.context = context
+    this.handled = handled
+    this.run = Effect.runForkWith(context)
+    this.server = this.makeServer()
+  }
+
+  get counts(): Counts {
+    const { accepted, refused, requests } = this
+    return { open: this.connections.size, accepted, refused, requests, active: this.fibers.size }
+  }
+
+  private makeServer(): http.Server {
+    const { limits } = this
+    const server = http.createServer({
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headerTimeout,
+      requestTimeout: limits.requestTimeout,
+      keepAliveTimeout: limits.keepAliveTimeout,
+      connectionsCheckingInterval: checkingInterval(Math.min(limits.headerTimeout, limits.requestTimeout)),
+      keepAliveTimeoutBuffer: 0,
+      requireHostHeader: true,
+      rejectNonStandardBodyWrites: false
+    } as http.ServerOptions)
+    // One more than is allowed tells that there are too many: Node would drop the rest without a word.
+    server.maxHeadersCount = limits.headersMax + 1
+    server.maxRequestsPerSocket = limits.requestsPerConnectionMax
+    // Whoever has asked may end its own side, and is answered all the same.
+    ;(server as http.Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
+    server.on("request", (request, response) => this.begin(request, response, false))
+    server.on("checkContinue", (request, response) => this.begin(request, response, true))
+    server.on("clientError", (error, socket) => NodeHttpConnection.of(socket)?.failed(error))
+    server.on("timeout", (socket) => NodeHttpConnection.of(socket)?.end())
+    server.on("connect", (_, socket) => NodeHttpConnection.of(socket)?.refuse(501))
+    // Has it watch its deadlines; it does so when it listens, else.
+    server.emit("listening")
+    return server
+  }
+
+  /** Serves the connection, to its end. */
+  readonly accept = (transport: Closeable): void => {
+    if (this.isDraining || this.connections.size >= this.limits.connectionsMax) {
+      this.refused++
+      this.run(transport.close)
+      return
+    }
+    this.accepted++
+    const stream = NodeHttpSocket.of(transport, this.run)
+    const connection = new NodeHttpConnection(transport, stream, this)
+    this.connections.add(connection)
+    this.empty.closeUnsafe()
+    this.sending ??= this.watchSending()
+    this.server.emit("connection", stream as never)
+    if (stream.isPaused()) stream.resume()
+  }
+
+  private begin(
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+    expectsContinue: boolean
+  ): void {
+    const connection = NodeHttpConnection.of(request.socket)
+    if (connection === undefined || connection.isEnding) return
+    const status = this.faultOf(request)
+    const exchange = new NodeHttpExchange(request, response, connection, expectsContinue)
+    connection.begun(exchange)
+    response.on("close", () => connection.over(exchange))
+    if (status !== undefined) {
+      response.writeHead(status, { connection: "close", "content-length": 0 }).end()
+      return
+    }
+    this.requests++
+    const context = Context.add(this.context, HttpServerRequest, new NodeHttpRequest(exchange))
+    const fiber = Effect.runForkWith(context)(this.handled)
+    if (fiber.pollUnsafe() !== undefined) return
+    exchange.answeredBy(fiber)
+    this.fibers.add(fiber)
+    fiber.addObserver(() => {
+      this.fibers.delete(fiber)
+      this.lookEmpty()
+    })
+  }
+
+  /** What is wrong with a request that Node takes for good. */
+  private faultOf({ httpVersionMinor, rawHeaders, url = "" }: http.IncomingMessage): number | undefined {
+    if (rawHeaders.length / 2 > this.limits.headersMax) return 431
+    if (url.length > this.limits.targetBytesMax) return 414
+    let hosts = 0
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      const name = rawHeaders[i]!
+      if (name.length === 4 && name.toLowerCase() === "host") hosts++
+    }
+    // RFC 9112 §3.2: one, and exactly one.
+    return hosts > 1 || (hosts === 0 && httpVersionMinor === 1) ? 400 : undefined
+  }
+
+  gone(connection: NodeHttpConnection): void {
+    this.lingering.end(connection)
+    this.connections.delete(connection)
+    if (this.connections.size === 0) {
+      clearInterval(this.sending)
+      this.sending = undefined
+    }
+    this.lookEmpty()
+  }
+
+  private lookEmpty(): void {
+    if (this.isEmpty) this.empty.openUnsafe()
+    else this.empty.closeUnsafe()
+  }
+
+  private get isEmpty(): boolean {
+    return this.connections.size === 0 && this.fibers.size === 0
+  }
+
+  abort(transport: Closeable): void {
+    this.run(transport.abort)
+  }
+
+  /** Cuts peers that take nothing of what waits for them. */
+  private watchSending(): NodeJS.Timeout {
+    const { sendTimeout } = this.limits
+    return setInterval(() => {
+      const now = performance.now()
+      for (const connection of this.connections) {
+        if (connection.stuckSince(now) <= now - sendTimeout) this.abort(connection.transport)
+      }
+    }, checkingInterval(sendTimeout)).unref()
+  }
+
+  /**
+   * Ends what does nothing at once, and the others behind their answers; after `drainTimeout` interrupts those, and after
+   * `interruptTimeout` resets what is left. Over when nothing is. Whoever asks first starts it; nobody ends it.
+   */
+  drainAfter(stopAccepting: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.isDraining) {
+        this.isDraining = true
+        this.run(Deferred.into(Effect.andThen(stopAccepting, this.drain), this.drained))
+      }
+      return Deferred.await(this.drained)
+    })
+  }
+
+  private readonly drain: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    for (const connection of this.connections) connection.drain()
+    this.lookEmpty()
+    yield* this.emptyWithin(this.limits.drainTimeout)
+    for (const fiber of this.fibers) fiber.interruptUnsafe()
+    yield* this.emptyWithin(this.limits.interruptTimeout)
+    for (const { transport } of this.connections) yield* transport.abort
+    yield* this.empty.await
+    this.server.close()
+  })
+
+  private emptyWithin(millis: number): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.isEmpty ? Effect.void : Effect.asVoid(Effect.timeoutOption(this.empty.await, millis))
+    )
+  }
+}

@@ -1,0 +1,77 @@
+/** What an HTTP server bears, and for how long. */
+import type * as Duration from "effect/Duration"
+import { timerMillis } from "./timerMillis.ts"
+
+export interface Options {
+  /** Request line and header fields, in bytes; more is answered with 431. Default 16,384. */
+  readonly headerBytesMax?: number | undefined
+  /** Header fields; more are answered with 431. Default 100. */
+  readonly headersMax?: number | undefined
+  /** The request target, in bytes; more is answered with 414. Default 8,192. */
+  readonly targetBytesMax?: number | undefined
+  /**
+   * A request's body, in bytes; more is refused with 413 before it is read, where its length is told, and before `100 Continue`.
+   * It is the default of Effect's `MaxBodySize`, which a route may set for itself. `Infinity`: no limit. Default 1,048,576.
+   */
+  readonly bodyBytesMax?: number | undefined
+  /** Connections; more are closed at once. Default 10,000. */
+  readonly connectionsMax?: number | undefined
+  /** Requests on one connection, which is closed then. 0: no limit. Default 10,000. */
+  readonly requestsPerConnectionMax?: number | undefined
+  /** From the beginning of a connection, or of a request, to the end of its header; 408 then. Default 30 seconds. */
+  readonly headerTimeout?: Duration.Input | undefined
+  /** From the beginning of a request to the end of its body; 408 then, or an abort where the answer has begun. Default 5 minutes. */
+  readonly requestTimeout?: Duration.Input | undefined
+  /** How long a connection may do nothing between two requests. Behind a load balancer, more than its own. Default 15 seconds. */
+  readonly keepAliveTimeout?: Duration.Input | undefined
+  /** How long a peer may take nothing of an answer that waits for it; then the connection is reset. Default 30 seconds. */
+  readonly sendTimeout?: Duration.Input | undefined
+  /** How long requests may take to end by themselves once the server stops. Default 5 seconds. */
+  readonly drainTimeout?: Duration.Input | undefined
+  /** How long interrupted requests may take to clean up, and to say 503, before their connections are reset. Default 1 second. */
+  readonly interruptTimeout?: Duration.Input | undefined
+}
+
+/** The same, with nothing left open; times in milliseconds. */
+export interface Limits {
+  readonly headerBytesMax: number
+  readonly headersMax: number
+  readonly targetBytesMax: number
+  readonly bodyBytesMax: number
+  readonly connectionsMax: number
+  readonly requestsPerConnectionMax: number
+  readonly headerTimeout: number
+  readonly requestTimeout: number
+  readonly keepAliveTimeout: number
+  readonly sendTimeout: number
+  readonly drainTimeout: number
+  readonly interruptTimeout: number
+}
+
+const mebibyte = 1_048_576
+
+export const make = (options: Options): Limits => {
+  const requestTimeout = timerMillis(options.requestTimeout ?? "5 minutes")
+  return {
+    headerBytesMax: options.headerBytesMax ?? 16_384,
+    headersMax: options.headersMax ?? 100,
+    targetBytesMax: options.targetBytesMax ?? 8_192,
+    bodyBytesMax: options.bodyBytesMax ?? mebibyte,
+    connectionsMax: options.connectionsMax ?? 10_000,
+    requestsPerConnectionMax: options.requestsPerConnectionMax ?? 10_000,
+    // Node takes no longer one.
+    headerTimeout: Math.min(timerMillis(options.headerTimeout ?? "30 seconds"), requestTimeout),
+    requestTimeout,
+    keepAliveTimeout: timerMillis(options.keepAliveTimeout ?? "15 seconds"),
+    sendTimeout: timerMillis(options.sendTimeout ?? "30 seconds"),
+    drainTimeout: timerMillis(options.drainTimeout ?? "5 seconds"),
+    interruptTimeout: timerMillis(options.interruptTimeout ?? "1 second")
+  }
+}
+
+const checksMin = 50
+const checksMax = 1_000
+
+/** How often to look at who is late: a quarter of the time in question, once a second at most and at least every 50 ms. */
+export const checkingInterval = (timeout: number): number =>
+  Math.min(Math.max(Math.floor(timeout / 4), checksMin), checksMax)

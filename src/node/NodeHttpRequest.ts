@@ -1,0 +1,222 @@
+/** A request as applications see it: Effect's `HttpServerRequest`. */
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Cookies from "effect/http/Cookies"
+import * as Headers from "effect/http/Headers"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import { HttpServerError, RequestParseError } from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Multipart from "effect/http/Multipart"
+import * as UrlParams from "effect/http/UrlParams"
+import * as Inspectable from "effect/Inspectable"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import type * as Path from "effect/Path"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Socket from "effect/socket/Socket"
+import * as Stream from "effect/Stream"
+import type { BodyError } from "./NodeHttpBody.ts"
+import type { NodeHttpExchange } from "./NodeHttpExchange.ts"
+
+/** What middleware may have changed of a request. */
+interface Changes {
+  readonly url?: string | undefined
+  readonly headers?: Headers.Headers | undefined
+  readonly remoteAddress?: Option.Option<string> | undefined
+  readonly peerAddress?: Option.Option<string> | undefined
+  readonly protocol?: "http" | "https" | undefined
+}
+
+type Modify = HttpServerRequest.HttpServerRequest["modify"]
+
+export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequest.HttpServerRequest {
+  readonly [HttpServerRequest.TypeId]: typeof HttpServerRequest.TypeId = HttpServerRequest.TypeId
+  readonly [HttpIncomingMessage.TypeId]: typeof HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
+  readonly exchange: NodeHttpExchange
+  readonly url: string
+  private readonly changes: Changes
+  /** All that were made of one request read its body together. */
+  private readonly bodies: Bodies
+  private ownHeaders: Headers.Headers | undefined = undefined
+  private ownCookies: Readonly<Record<string, string>> | undefined = undefined
+
+  constructor(exchange: NodeHttpExchange, changes: Changes = {}, bodies: Bodies = new Bodies()) {
+    super()
+    this.exchange = exchange
+    this.changes = changes
+    this.bodies = bodies
+    this.url = changes.url ?? originForm(exchange.request.url ?? "/")
+  }
+
+  modify(changes: Parameters<Modify>[0]): NodeHttpRequest {
+    return new NodeHttpRequest(this.exchange, { ...this.changes, ...changes }, this.bodies)
+  }
+
+  get source(): NodeHttpExchange["request"] {
+    return this.exchange.request
+  }
+
+  get method(): string {
+    return this.source.method ?? "GET"
+  }
+
+  get originalUrl(): string {
+    const { url = "/" } = this.source
+    const { host } = this.source.headers
+    if (!url.startsWith("/") || host === undefined) return url
+    return `${this.exchange.host.transport.security._tag === "Tls" ? "https" : "http"}://${host}${url}`
+  }
+
+  get protocol(): "http" | "https" | undefined {
+    return this.changes.protocol
+  }
+
+  get headers(): Headers.Headers {
+    return (this.ownHeaders ??= this.changes.headers ?? headersOf(this.source))
+  }
+
+  get cookies(): Readonly<Record<string, string>> {
+    return (this.ownCookies ??= Cookies.parseHeader(this.headers["cookie"] ?? ""))
+  }
+
+  get remoteAddress(): Option.Option<string> {
+    if (this.changes.remoteAddress !== undefined) return this.changes.remoteAddress
+    const { peer } = this.exchange.host.transport
+    return NetAddress.isInetAddress(peer) ? Option.some(NetAddress.formatIp(peer.address)) : Option.none()
+  }
+
+  get peerAddress(): Option.Option<string> {
+    return this.changes.peerAddress ?? this.remoteAddress
+  }
+
+  // --- body ---------------------------------------------------------------------------------------------
+
+  private get bytes(): Effect.Effect<Uint8Array<ArrayBuffer>, HttpServerError> {
+    return (this.bodies.bytes ??= cached(
+      Effect.flatMap(bodyMax, (max) =>
+        Effect.mapError(this.exchange.body.whole(max), (error) => this.error(error))
+      )
+    ))
+  }
+
+  get arrayBuffer(): Effect.Effect<ArrayBuffer, HttpServerError> {
+    return Effect.map(this.bytes, ({ buffer }) => buffer)
+  }
+
+  get text(): Effect.Effect<string, HttpServerError> {
+    return Effect.map(this.bytes, (bytes) => decoder.decode(bytes))
+  }
+
+  get json(): Effect.Effect<Schema.Json, HttpServerError> {
+    return Effect.flatMap(this.text, (text) =>
+      Effect.try({
+        try: () => (text === "" ? null : (JSON.parse(text) as Schema.Json)),
+        catch: (cause) => this.parseError("the body is no JSON", cause)
+      })
+    )
+  }
+
+  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, HttpServerError> {
+    // A `?` in front is a part of the first name; `URLSearchParams` would take it off.
+    return Effect.map(this.bytes, (bytes) =>
+      UrlParams.fromInput(new URLSearchParams(formDecoder.decode(bytes).replace(/^\?/, "%3F")))
+    )
+  }
+
+  get stream(): Stream.Stream<Uint8Array, HttpServerError> {
+    return Stream.unwrap(
+      Effect.map(bodyMax, (max) =>
+        Stream.mapError(this.exchange.body.pieces(max), (error) => this.error(error))
+      )
+    )
+  }
+
+  get multipart(): Effect.Effect<
+    Multipart.Persisted,
+    Multipart.MultipartError,
+    FileSystem.FileSystem | Path.Path | Scope.Scope
+  > {
+    return (this.bodies.multipart ??= cached(Multipart.toPersisted(this.multipartStream)))
+  }
+
+  get multipartStream(): Stream.Stream<Multipart.Part, Multipart.MultipartError> {
+    return Stream.pipeThroughChannel(
+      Stream.mapError(this.stream, multipartError),
+      Multipart.makeChannel(this.headers)
+    )
+  }
+
+  // --- upgrade ------------------------------------------------------------------------------------------
+
+  get upgrade(): Effect.Effect<Socket.Socket, HttpServerError> {
+    return Effect.fail(this.parseError("this server does not change to other protocols"))
+  }
+
+  upgradeWith(): Effect.Effect<Socket.Socket, HttpServerError> {
+    return this.upgrade
+  }
+
+  // --- errors and looks ---------------------------------------------------------------------------------
+
+  private error({ cause, detail, reason }: BodyError): HttpServerError {
+    return new HttpServerError({
+      reason: new RequestParseError({ request: this, reason, description: detail, cause })
+    })
+  }
+
+  private parseError(description: string, cause?: unknown): HttpServerError {
+    return new HttpServerError({ reason: new RequestParseError({ request: this, description, cause }) })
+  }
+
+  override toString(): string {
+    return `HttpServerRequest(${this.method} ${UrlParams.redactUrl(this.url)})`
+  }
+
+  toJSON(): unknown {
+    return HttpIncomingMessage.inspect(this, {
+      _id: "HttpServerRequest",
+      method: this.method,
+      url: UrlParams.redactUrl(this.originalUrl)
+    })
+  }
+}
+
+class Bodies {
+  bytes: Effect.Effect<Uint8Array<ArrayBuffer>, HttpServerError> | undefined = undefined
+  multipart: NodeHttpRequest["multipart"] | undefined = undefined
+}
+
+const cached = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.runSync(Effect.cached(effect))
+
+const decoder = new TextDecoder()
+const formDecoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+const bodyMax: Effect.Effect<number> = Effect.map(HttpIncomingMessage.MaxBodySize, (max) =>
+  max === undefined ? Number.POSITIVE_INFINITY : Number(max)
+)
+
+const multipartError = (error: HttpServerError): Multipart.MultipartError =>
+  Multipart.MultipartError.fromReason(
+    error.reason._tag === "RequestParseError" && error.reason.reason === "BodyTooLarge"
+      ? "BodyTooLarge"
+      : "InternalError",
+    error
+  )
+
+/** The target of a request to a proxy is a whole URL (RFC 9112 §3.2.2): a server takes it, too. */
+const absolute = (target: string): URL | undefined =>
+  /^https?:\/\//i.test(target) && URL.canParse(target) ? new URL(target) : undefined
+
+const originForm = (target: string): string => {
+  if (target.startsWith("/")) return target
+  const url = absolute(target)
+  return url === undefined ? target : url.pathname + url.search
+}
+
+/** The authority of an absolute target stands above `Host`. */
+const headersOf = ({ headers, url = "/" }: NodeHttpExchange["request"]): Headers.Headers => {
+  const host = url.startsWith("/") ? undefined : absolute(url)?.host
+  return Headers.fromInput((host === undefined ? headers : { ...headers, host }) as Headers.Input)
+}

@@ -1,0 +1,235 @@
+/** An answer, written: Effect's `HttpServerResponse` on Node's `ServerResponse`. */
+import type * as http from "node:http"
+import { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
+import type * as streamWeb from "node:stream/web"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Cookies from "effect/http/Cookies"
+import { causeResponse, HttpServerError, ResponseError } from "effect/http/HttpServerError"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Stream from "effect/Stream"
+import type { NodeHttpExchange } from "./NodeHttpExchange.ts"
+import type { NodeHttpRequest } from "./NodeHttpRequest.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+type Headers = Record<string, string | Array<string>>
+
+/** What is smaller has left, or is in the kernel, by the time that anybody could wait for it. */
+const waitBytesMin = 1_048_576
+
+/** Writes the answer. What fails before its header has left is answered with an error; later, the connection is broken off. */
+export const write = (
+  request: HttpServerRequest,
+  response: Response
+): Effect.Effect<unknown, HttpServerError> => {
+  const { exchange } = request as NodeHttpRequest
+  // Nothing can reach whoever is gone.
+  if (exchange.isLost) return cancel(response)
+  const fail = failing(exchange, response)
+  try {
+    return send(exchange, request, response, fail)
+  } catch (defect) {
+    // Node refuses header fields that could not be sent as they are.
+    return Effect.andThen(cancel(response), fail(Cause.die(defect)))
+  }
+}
+
+type Fail = (cause: Cause.Cause<HttpServerError>) => Effect.Effect<never, HttpServerError>
+
+const send = (
+  exchange: NodeHttpExchange,
+  request: HttpServerRequest,
+  response: Response,
+  fail: Fail
+): Effect.Effect<unknown, HttpServerError> => {
+  const { response: node } = exchange
+  const { body } = response
+  const headers = headersOf(response)
+  if (request.method === "HEAD" || HttpServerResponse.omitsBody(response)) {
+    writeHead(exchange, response, headers, false)
+    node.end()
+    return cancel(response)
+  }
+  switch (body._tag) {
+    case "Empty":
+      writeHead(exchange, response, withoutBody(headers), false)
+      node.end()
+      return Effect.void
+    case "Uint8Array":
+      writeHead(exchange, response, headers, false)
+      return end(node, body.text ?? body.body, body.contentLength, fail)
+    case "Raw":
+      return sendRaw(exchange, request, response, headers, fail)
+    case "FormData": {
+      const form = new globalThis.Response(body.formData)
+      const all = { ...headers, ...Object.fromEntries(form.headers) }
+      writeHead(exchange, response, all, true)
+      return pipe(exchange, request, response, readableOf(form.body), fail)
+    }
+    case "Stream":
+      writeHead(exchange, response, headers, true)
+      return pour(node, body.stream, fail)
+  }
+}
+
+const sendRaw = (
+  exchange: NodeHttpExchange,
+  request: HttpServerRequest,
+  response: Response,
+  headers: Headers,
+  fail: Fail
+): Effect.Effect<unknown, HttpServerError> => {
+  const raw = response.body._tag === "Raw" ? response.body.body : undefined
+  const readable =
+    raw instanceof Readable
+      ? raw
+      : raw instanceof ReadableStream
+        ? readableOf(raw)
+        : raw instanceof globalThis.Response
+          ? readableOf(raw.body)
+          : undefined
+  writeHead(exchange, response, headers, readable !== undefined)
+  if (readable !== undefined) return pipe(exchange, request, response, readable, fail)
+  const bytes = raw instanceof Uint8Array || raw === undefined || raw === null ? raw : String(raw)
+  return end(exchange.response, bytes ?? "", bytes?.length ?? 0, fail)
+}
+
+const readableOf = (stream: globalThis.ReadableStream | null): Readable =>
+  stream === null ? Readable.from([]) : Readable.fromWeb(stream as streamWeb.ReadableStream)
+
+const end = (
+  node: http.ServerResponse,
+  bytes: string | Uint8Array,
+  length: number,
+  fail: Fail
+): Effect.Effect<void, HttpServerError> => {
+  if (length < waitBytesMin) {
+    node.end(bytes)
+    return Effect.void
+  }
+  return Effect.callback<void>((resume) => {
+    node.once("close", () => resume(Effect.void))
+    try {
+      node.end(bytes)
+    } catch (defect) {
+      resume(Effect.die(defect))
+    }
+  }).pipe(Effect.interruptible, Effect.catchCause(fail))
+}
+
+/** At the pace at which the peer takes it. */
+const pour = (
+  node: http.ServerResponse,
+  stream: Stream.Stream<Uint8Array, unknown>,
+  fail: Fail
+): Effect.Effect<void, HttpServerError> => {
+  const room = Effect.callback<void>((resume) => {
+    if (!node.writableNeedDrain || node.destroyed) return resume(Effect.void)
+    const done = () => {
+      node.off("drain", done).off("close", done)
+      resume(Effect.void)
+    }
+    node.on("drain", done).on("close", done)
+    return Effect.sync(() => void node.off("drain", done).off("close", done))
+  })
+  return stream.pipe(
+    Stream.orDie,
+    Stream.runForEachArray((pieces) => {
+      const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
+      return bytes.length === 0 || node.write(bytes) ? Effect.void : room
+    }),
+    Effect.andThen(Effect.sync(() => void node.end())),
+    Effect.interruptible,
+    Effect.catchCause(fail)
+  )
+}
+
+const pipe = (
+  { response: node }: NodeHttpExchange,
+  request: HttpServerRequest,
+  response: Response,
+  readable: Readable,
+  fail: Fail
+): Effect.Effect<void, HttpServerError> =>
+  Effect.tryPromise({
+    try: (signal) => pipeline(counted(readable, response), node, { signal }),
+    catch: (cause) =>
+      new HttpServerError({
+        reason: new ResponseError({ request, response, description: "the body could not be sent", cause })
+      })
+  }).pipe(Effect.interruptible, Effect.catchCause(fail))
+
+/** Node would throw outside of the pipeline over a body that is longer or shorter than was said. */
+const counted = (readable: Readable, { headers }: Response) => {
+  const said = headers["content-length"]
+  return async function* (): AsyncGenerator<unknown> {
+    let rest = said === undefined ? Number.POSITIVE_INFINITY : Number(said)
+    for await (const piece of readable) {
+      rest -= (piece as { readonly length: number }).length
+      if (rest < 0) throw new Error(`the body has more than ${said} bytes, its content-length`)
+      yield piece
+    }
+    if (said !== undefined && rest > 0)
+      throw new Error(`the body has less than ${said} bytes, its content-length`)
+  }
+}
+
+const headersOf = (response: Response): Headers => {
+  let headers: Headers = response.headers
+  if (response.status === 204 || response.status === 205) {
+    const { "content-length": _, ...others } = headers
+    headers = others
+  }
+  if (Cookies.isEmpty(response.cookies)) return headers
+  const given = headers["set-cookie"]
+  const cookies = Cookies.toSetCookieHeaders(response.cookies)
+  return { ...headers, "set-cookie": given === undefined ? cookies : [...cookies, ...[given].flat()] }
+}
+
+/** Where nothing is said of the length, Node would send a body in chunks, and none of them. */
+const withoutBody = (headers: Headers): Headers =>
+  headers["content-length"] === undefined && headers["transfer-encoding"] === undefined
+    ? { ...headers, "content-length": "0" }
+    : headers
+
+const writeHead = (
+  exchange: NodeHttpExchange,
+  { status, statusText }: Response,
+  headers: Headers,
+  isStream: boolean
+): void => {
+  // Node sends 1xx as an answer that another one follows.
+  if (!(status >= 200 && status <= 599)) throw new RangeError(`${status} is no status of an answer`)
+  const all = exchange.closes(isStream) ? { ...headers, connection: "close" } : headers
+  if (statusText === undefined) exchange.response.writeHead(status, all)
+  else exchange.response.writeHead(status, statusText, all)
+}
+
+const failing =
+  (exchange: NodeHttpExchange, response: Response): Fail =>
+  (cause) =>
+    Effect.flatMap(causeResponse(cause), ([answer, rest]) => {
+      const { response: node } = exchange
+      const begun = node.headersSent
+      if (!begun) {
+        try {
+          writeHead(exchange, answer.status < 200 ? failure : answer, withoutBody({}), false)
+        } catch {
+          node.destroy()
+        }
+      }
+      // Ended as usual, a part would pass for the whole.
+      if (begun) node.destroy()
+      else if (!node.writableEnded && !node.destroyed) node.end()
+      return Effect.failCause(begun ? Cause.combine(cause, Cause.die(response)) : rest)
+    })
+
+const failure = HttpServerResponse.empty({ status: 500 })
+
+/** Nobody will read it. */
+const cancel = ({ body }: Response): Effect.Effect<void> =>
+  body._tag === "Raw" && body.body instanceof Readable
+    ? Effect.sync(() => void (body.body as Readable).destroy())
+    : Effect.void

@@ -1,0 +1,97 @@
+/** What Node's HTTP reads from and writes to: the very socket where the connection is an untouched one of Node's, else a stream over it. */
+import * as net from "node:net"
+import type { Duplex } from "node:stream"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { Closeable } from "../reactor/Transport.ts"
+import { NodeTransport } from "./NodeTransport.ts"
+import { TransportDuplex } from "./TransportDuplex.ts"
+
+export type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+
+interface Internals {
+  _handle: { readonly writeQueueSize?: number } | null
+}
+
+/** The stream takes over all that was received and not consumed; the transport's `abort` ends it, whatever it is. */
+export const of = (transport: Closeable, run: Run): Duplex =>
+  (transport instanceof NodeTransport ? takeSocket(transport, run) : undefined) ??
+  new HttpDuplex(transport, run)
+
+/** Bytes that were written, and did not leave yet. It is the same at two times if the peer takes nothing. */
+export const pendingBytes = (stream: Duplex): number =>
+  // A write that is under way goes piece by piece, which only the handle tells.
+  stream.writableLength === 0
+    ? 0
+    : stream.writableLength + ((stream as unknown as Partial<Internals>)._handle?.writeQueueSize ?? 0)
+
+/** Bytes that have come, of whatever kind: to be compared with what they were. */
+export const bytesRead = (stream: Duplex): number =>
+  stream instanceof net.Socket || stream instanceof HttpDuplex ? stream.bytesRead : 0
+
+const takeSocket = (transport: NodeTransport, run: Run): net.Socket | undefined => {
+  const received = takeReceived(transport, run)
+  if (received === undefined) return undefined
+  let socket: net.Socket | undefined
+  let handle: Internals["_handle"] = null
+  // Given to itself: `handOver` has it that the transport is done with a socket that has lost its handle.
+  const refused = transport.handOver((given) => {
+    const internals = given as unknown as Internals
+    if (internals._handle === null || given.destroyed || given.readableEnded) throw new Error("it has ended")
+    socket = given
+    handle = internals._handle
+    internals._handle = null
+  })
+  if (socket !== undefined) (socket as unknown as Internals)._handle = handle
+  if (socket === undefined || refused !== undefined) {
+    for (const bytes of received.toReversed()) run(transport.unread(bytes))
+    return undefined
+  }
+  transport.release()
+  if (transport.shared.noDelay === true) socket.setNoDelay(true)
+  for (const bytes of received.toReversed()) socket.unshift(bytes)
+  return socket
+}
+
+/** What came before anybody was there to read it; undefined if the input is over: then the transport knows best. */
+const takeReceived = (transport: NodeTransport, run: Run): ReadonlyArray<Uint8Array> | undefined => {
+  const pieces: Array<Uint8Array> = []
+  if (transport.security._tag === "Plain" && transport.carrier.bytesRead === 0) return pieces
+  for (;;) {
+    const fiber = run(transport.receive)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) {
+      fiber.interruptUnsafe()
+      return pieces
+    }
+    if (Exit.isFailure(exit)) {
+      for (const bytes of pieces.toReversed()) run(transport.unread(bytes))
+      return undefined
+    }
+    pieces.push(exit.value)
+  }
+}
+
+/** A transport as a stream that Node's HTTP can time: it asks for that between two requests only. */
+export class HttpDuplex extends TransportDuplex {
+  bytesRead = 0
+  private timer: NodeJS.Timeout | undefined = undefined
+
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (chunk instanceof Uint8Array) this.bytesRead += chunk.length
+    return super.push(chunk, encoding)
+  }
+
+  setTimeout(millis: number): this {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    if (millis > 0 && !this.destroyed) this.timer = setTimeout(() => this.emit("timeout"), millis).unref()
+    return this
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearTimeout(this.timer)
+    super._destroy(error, callback)
+  }
+}
