@@ -1,10 +1,10 @@
 /** A certificate for trying things out: made once, kept beside the data, for this machine's own names only. */
 import "reflect-metadata"
+import * as path from "node:path"
 import * as x509 from "@peculiar/x509"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const
@@ -36,13 +36,15 @@ const generate = Effect.gen(function* () {
   })
 })
 
-/** Where the certificate and its key are, in one PEM file; makes it if there is none, or if it is of another year. */
+/** Where the certificate and its key are, in one PEM file. */
+export const fileIn = (directory: string): string => path.join(directory, "self-signed.pem")
+
+/** That file; makes it if there is none, or if it is of another year. */
 export const ensure = Effect.fn("SelfSigned.ensure")(function* (
   directory: string
-): Effect.fn.Return<string, PlatformError, FileSystem.FileSystem | Path.Path> {
+): Effect.fn.Return<string, PlatformError, FileSystem.FileSystem> {
   const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const file = path.join(directory, "self-signed.pem")
+  const file = fileIn(directory)
   yield* fs.makeDirectory(directory, { recursive: true })
   if (yield* fs.exists(file)) {
     const known = new x509.X509Certificate(yield* fs.readFileString(file))

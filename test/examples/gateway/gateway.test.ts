@@ -1,11 +1,13 @@
 /** The gateway as it is started by `npm start`, and `npm run feed`, from outside: real clients, real signals. */
 import * as http from "node:http"
 import * as net from "node:net"
+import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Child from "../../support/child.ts"
 import { describePeer, netcat, openssl, socat } from "../../support/peers.ts"
-import { argumentsOf, connect, stops } from "../start.ts"
+import { argumentsOf, connect, examples } from "../start.ts"
 import { temporaryDirectory } from "./fixtures/temporaryDirectory.ts"
 
 const host = "127.0.0.1"
@@ -13,12 +15,32 @@ const anyPort = {
   GATEWAY_TCP: `tcp:0:interface=${host}`,
   GATEWAY_TLS: `tls:0:interface=${host}`,
   GATEWAY_UDP: `udp:0:interface=${host}`,
-  GATEWAY_HTTP: `tcp:0:interface=${host}`
+  GATEWAY_HTTP: `tcp:0:interface=${host}`,
+  // Several run in one directory.
+  SPINDLE_PIDFILE: ""
 }
+
+const spindle = path.join(examples, "../src/bin.ts")
+
+/** As `npm start` has it. */
+const gateway =
+  `--conditions=source ${spindle} run --logfile + --log-level warn ${path.join(examples, "gateway/main.ts")}`.split(
+    " "
+  )
+
+/** What Ctrl-C does: it ends by that signal, in time, and without a complaint. */
+const stops = (child: Child.Child, within: number) =>
+  Effect.gen(function* () {
+    const begin = performance.now()
+    yield* child.signal("SIGINT")
+    const { signal, stderr } = yield* child.ended
+    assert.deepStrictEqual({ signal, stderr }, { signal: "SIGINT", stderr: "" })
+    assert.isBelow(performance.now() - begin, within)
+  })
 
 /** Starts it, and reads its doors from what it prints. */
 const start = Effect.fnUntraced(function* (directory: string) {
-  const child = yield* Child.spawn(process.execPath, argumentsOf("gateway/main.ts"), {
+  const child = yield* Child.spawn(process.execPath, gateway, {
     env: { ...anyPort, DATA_DIR: directory }
   })
   yield* child.says(/Ctrl-C stops/)
@@ -131,7 +153,7 @@ describe("gateway", () => {
         })
       )
 
-      it.live("stops on Ctrl-C with code 0, even if clients stay", () =>
+      it.live("stops on Ctrl-C, even if clients stay", () =>
         Effect.gen(function* () {
           const { authority, child, http, tcp, tls } = yield* started
           const overTcp = yield* Child.spawn(nc, [host, tcp])
@@ -215,28 +237,76 @@ describe("gateway", () => {
       const directory = yield* temporaryDirectory
       const { http, tcp } = yield* start(directory)
       const run = (env: Readonly<Record<string, string>>) =>
-        Child.run(process.execPath, argumentsOf("gateway/main.ts"), {
+        Child.run(process.execPath, gateway, {
           env: { ...anyPort, DATA_DIR: directory, ...env }
         })
-      const [bad, taken, takenHttp, unusable] = yield* Effect.all(
+      const [bad, badTls, taken, takenHttp] = yield* Effect.all(
         [
           run({ GATEWAY_TCP: "tpc:7300" }),
+          run({ GATEWAY_TLS: "tls:7301:intreface=127.0.0.1" }),
           run({ GATEWAY_TCP: `tcp:${tcp}:interface=${host}` }),
-          run({ GATEWAY_HTTP: `tcp:${http}:interface=${host}` }),
-          run({ GATEWAY_HTTP: "unix:/tmp/x" })
+          run({ GATEWAY_HTTP: `tcp:${http}:interface=${host}` })
         ],
         { concurrency: 2 }
       )
-      assert.deepStrictEqual([bad.code, taken.code, takenHttp.code, unusable.code], [1, 1, 1, 1])
-      assert.match(bad.stderr, /^The gateway cannot run: .*tpc[^]*did you mean "?tcp/)
-      assert.match(
-        taken.stderr,
-        /^The gateway cannot run: cannot listen on .*: somebody already listens there\n$/
-      )
-      assert.match(takenHttp.stderr, /^The gateway cannot run: .*address already in use 127\.0\.0\.1:\d+\n$/)
-      assert.match(unusable.stderr, /^The gateway cannot run: GATEWAY_HTTP must be a tcp: or tcp6: endpoint/)
-      for (const { stderr } of [bad, taken, takenHttp, unusable]) assert.notMatch(stderr, /^ +at /m)
+      assert.deepStrictEqual([bad.code, badTls.code, taken.code, takenHttp.code], [78, 78, 69, 69])
+      assert.match(bad.stderr, /gateway\.tcp: .*tpc.*GATEWAY_TCP[^]*did you mean "?tcp/)
+      assert.match(badTls.stderr, /gateway\.tls: .*intreface.*GATEWAY_TLS[^]*did you mean "?interface/)
+      const inUse = /cannot listen on .*: somebody already listens there$/m
+      assert.match(taken.stderr, /^spindle: tcp: cannot start/m)
+      assert.match(taken.stderr, inUse)
+      assert.match(takenHttp.stderr, /^spindle: http: cannot start/m)
+      assert.match(takenHttp.stderr, inUse)
+      for (const { stderr, stdout } of [bad, badTls, taken, takenHttp]) {
+        assert.notMatch(stderr, /^ +at /m)
+        assert.strictEqual(stdout, "")
+      }
     })
+  )
+})
+
+describe("gateway, by the command", () => {
+  it.live(
+    "shows its services, hands over to a successor, and stops",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const env = { ...anyPort, DATA_DIR: directory, SPINDLE_PIDFILE: path.join(directory, "gateway.pid") }
+        const child = yield* Child.spawn(process.execPath, gateway, { env, cwd: directory, timeout: 60_000 })
+        yield* child.says(/Ctrl-C stops/)
+        const [, port = ""] = /HTTP .*127\.0\.0\.1:(\d+)\//.exec(child.stdout()) ?? []
+        const command = (...args: ReadonlyArray<string>) =>
+          Child.run(process.execPath, ["--conditions=source", spindle, ...args], {
+            env,
+            cwd: directory,
+            timeout: 30_000
+          })
+        yield* get(port, "/counters")
+        const status = yield* command("status")
+        const services = [...status.stdout.matchAll(/^  (\w+) +running/gm)].map(([, name]) => name)
+        assert.deepStrictEqual(services, ["store", "counters", "tcp", "tls", "udp", "http"])
+        assert.strictEqual((yield* command("reload")).code, 0)
+
+        let asking = true
+        let answers = 0
+        const asked = yield* Effect.forkChild(
+          Effect.gen(function* () {
+            while (asking) {
+              assert.strictEqual((yield* get(port, "/counters"))[0], 200)
+              answers++
+            }
+          }),
+          { startImmediately: true }
+        )
+        const restart = yield* command("restart")
+        assert.deepStrictEqual([restart.code, restart.stderr], [0, ""])
+        const before = answers
+        while (answers < before + 10) yield* Effect.sleep("10 millis")
+        asking = false
+        yield* Fiber.join(asked)
+        assert.match((yield* command("stop")).stdout, /has stopped/)
+      }),
+    90_000
   )
 })
 

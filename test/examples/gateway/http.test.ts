@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpRouter from "effect/http/HttpRouter"
-import * as HttpServer from "effect/http/HttpServer"
+import * as EffectHttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { Counters } from "../../../examples/gateway/Counters.ts"
@@ -12,7 +12,17 @@ import * as HttpApi from "../../../examples/gateway/HttpApi.ts"
 import { Store } from "../../../examples/gateway/Store.ts"
 import { StoreError } from "../../../examples/gateway/StoreError.ts"
 import * as Timestamp from "../../../examples/gateway/Timestamp.ts"
+import * as HttpServer from "../../../src/http/HttpServer.ts"
+import * as NodeReactor from "../../../src/node/NodeReactor.ts"
+import * as Endpoint from "../../../src/reactor/Endpoint.ts"
 import { temporaryDirectory } from "./fixtures/temporaryDirectory.ts"
+
+/** A client of a server on a port of its own. */
+const overTcp = EffectHttpServer.layerTestClient.pipe(
+  Layer.provide(FetchHttpClient.layer),
+  Layer.provideMerge(HttpServer.layer(Endpoint.tcp({ port: 0, interface: "127.0.0.1" }))),
+  Layer.provide(NodeReactor.layer)
+)
 
 const hour = 3_600_000
 const time = Date.UTC(2010, 0, 1, 1)
@@ -32,7 +42,7 @@ const asking = Effect.fnUntraced(function* (
     Layer.provide(Layer.succeed(Store, store)),
     Layer.provide(Layer.succeed(Counters, counters)),
     Layer.provideMerge(Logger.layer([Logger.make(({ message }) => logged.push(String(message)))])),
-    Layer.provideMerge(HttpServer.layerServices)
+    Layer.provideMerge(EffectHttpServer.layerServices)
   )
   const { handler } = yield* Effect.acquireRelease(
     Effect.sync(() => HttpRouter.toWebHandler(app, { disableLogger: true })),
@@ -281,7 +291,7 @@ describe("HttpApi", () => {
       const server = HttpRouter.serve(HttpApi.layer, { disableLogger: true, disableListenLog: true }).pipe(
         Layer.provide(Layer.succeed(Store, store)),
         Layer.provide(Counters.layer),
-        Layer.provideMerge(NodeHttpServer.layerTest)
+        Layer.provideMerge(overTcp)
       )
       const client = Context.get(yield* Layer.build(server), HttpClient.HttpClient)
       const path = `/readings?station=a&metric=b&limit=100000`
