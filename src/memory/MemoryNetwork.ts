@@ -96,14 +96,17 @@ export class MemoryNetwork {
   }
 
   /** What is open now. */
-  readonly statistics: Effect.Effect<Statistics> = Effect.sync(() => {
+  readonly statistics: Effect.Effect<Statistics> = Effect.sync(() => this.count())
+
+  /** The same, for code that is no effect. */
+  count(): Statistics {
     const hosts = [...new Set([...this.hosts.values(), ...this.owners.values()])]
     const listeners = hosts.flatMap((host) => host.tcp.all().filter((binding) => binding.owner !== undefined))
-    const count = (size: (host: MemoryHost) => number) => hosts.reduce((sum, host) => sum + size(host), 0)
+    const sum = (size: (host: MemoryHost) => number) => hosts.reduce((all, host) => all + size(host), 0)
     return {
-      listeners: listeners.length + count((host) => host.unix.size),
+      listeners: listeners.length + sum((host) => host.unix.size),
       connections: this.connections,
-      datagramPorts: count((host) => host.udp.size),
+      datagramPorts: sum((host) => host.udp.size),
       ports: hosts.flatMap((host) => [
         ...host.tcp.all().map((binding) => `${host.name} tcp ${format(binding)}`),
         ...host.udp.all().map((binding) => `${host.name} udp ${format(binding)}`),
@@ -111,7 +114,7 @@ export class MemoryNetwork {
       ]),
       events: this.activity.pending
     }
-  })
+  }
 
   /**
    * Waits until nothing is under way any more: every event has run, and what it set off too. Then nobody on the

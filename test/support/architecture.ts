@@ -20,7 +20,7 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
   interop: ["result", "reactor"],
   node: ["result", "reactor"],
   memory: ["result", "reactor"],
-  sim: ["result", "reactor"],
+  sim: ["result", "reactor", "memory"],
   auth: kernel,
   sql: kernel,
   log: kernel,
@@ -56,7 +56,7 @@ const eachImport = (
     })
   )
 
-/** Lower floors never import higher ones; `node`, `memory` and `sim` never each other. */
+/** Lower floors never import higher ones; `node` and `memory` never each other; `sim` is built on the network in memory. */
 export const floorsHold: Rule = (tree) =>
   eachImport(tree, (file, { target }) => {
     if (target === undefined) return undefined
@@ -282,6 +282,7 @@ export const runsEffects: ReadonlyMap<string, string> = new Map([
   ],
   ["interop/SocketListener.ts", "a listener is told to drop a connection from outside any fiber"],
   ["interop/TransportSocket.ts", "whoever waits for input must be told when the scope of a reader ends"],
+  ["sim/Running.ts", "a world runs its program within one call, without an event loop"],
   ["testing/suite/ReactorCase.ts", "the suite accepts connections as a server does"]
 ])
 

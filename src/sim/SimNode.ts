@@ -1,0 +1,72 @@
+import type { MemoryHost } from "../memory/MemoryHost.ts"
+import type { Engine } from "./Engine.ts"
+import type { Node } from "./Link.ts"
+import type { Machine } from "./Machine.ts"
+
+/** A host of a simulated network: its computer, its addresses and ports, and the connections its kernel knows. */
+export class SimNode implements Node {
+  readonly host: MemoryHost
+  /** Where what is under way to this host arrives, whichever life that is. */
+  readonly port: Machine
+  readonly streams = new Set<{ readonly vanish: () => void }>()
+  /** What is to be told of a crash. */
+  readonly lives = new Set<() => void>()
+  private readonly engine: Engine
+  private current: Machine
+  private life = 0
+  private down = false
+
+  constructor(engine: Engine, host: MemoryHost) {
+    this.engine = engine
+    this.host = host
+    this.port = engine.machine(host.name)
+    this.current = engine.reboot(this.port, 0)
+  }
+
+  get name(): string {
+    return this.host.name
+  }
+
+  /** The computer, in this life. */
+  get machine(): Machine {
+    return this.current
+  }
+
+  get isDown(): boolean {
+    return this.down
+  }
+
+  /** Loses everything at once; nobody is told over the network. */
+  crash(): void {
+    if (this.down) return
+    this.goOn()
+    this.down = true
+    this.current.die()
+    for (const stream of this.streams) stream.vanish()
+    const { tcp, udp, unix } = this.host
+    for (const binding of tcp.all()) tcp.release(binding)
+    for (const binding of udp.all()) udp.release(binding)
+    unix.clear()
+    for (const end of this.lives) end()
+    this.lives.clear()
+  }
+
+  boot(): void {
+    if (!this.down) return
+    this.down = false
+    const { slowness } = this.current
+    this.current = this.engine.reboot(this.port, ++this.life)
+    this.current.slowness = slowness
+  }
+
+  /** Freezes, kernel and all, as a virtual machine that is moved. */
+  stop(): void {
+    this.current.stop()
+    this.port.stop()
+  }
+
+  goOn(): void {
+    this.port.goOn()
+    this.current.goOn()
+  }
+}

@@ -1,0 +1,5 @@
+export * as History from "./History.ts"
+export * as SimCertificate from "./SimCertificate.ts"
+export * as SimError from "./SimError.ts"
+export * as SimReactor from "./SimReactor.ts"
+export * as World from "./World.ts"
