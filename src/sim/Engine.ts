@@ -152,6 +152,12 @@ export class Engine {
     }
   }
 
+  /** Lets what is under way arrive, for so long at most; whoever touches the outside now is not heard. */
+  settle(nanos: number, stepsMax: number): void {
+    const [until, steps] = [this.now + nanos, this.steps + stepsMax]
+    this.run(() => this.now >= until || this.steps >= steps || (this.timeline.first?.at ?? until) > until)
+  }
+
   private doTask(chosen: number): void {
     const { queues } = this
     const queue = queues[chosen]!

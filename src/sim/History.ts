@@ -2,7 +2,7 @@ import type { Engine } from "./Engine.ts"
 import type { Machine } from "./Machine.ts"
 import * as Nanos from "./Nanos.ts"
 
-const kinds = ["Call", "Refusal", "Data", "End", "Reset", "Datagram", "Fault", "Note"] as const
+const kinds = ["Call", "Refusal", "Data", "End", "Reset", "Datagram", "Fault", "Note", "Log"] as const
 
 export type Kind = (typeof kinds)[number]
 
@@ -62,7 +62,7 @@ export class History {
     hash.add(arrives)
     hash.add(from.id * 65_536 + to.id)
     hash.add(bytes)
-    if (number >= kinds.indexOf("Fault")) hash.addText(what)
+    if (kind === "Fault" || kind === "Note") hash.addText(what)
   }
 
   /** How many things happened; the oldest may be forgotten. */
@@ -107,8 +107,11 @@ const fields = 6
 
 const lineOf = (entry: Entry): string => `${Nanos.format(entry.at).padStart(13)}  ${labelOf(entry)}`
 
+/** Whether it is of one host, and no arrow. */
+export const isLocal = ({ kind }: Entry): boolean => kind === "Note" || kind === "Fault" || kind === "Log"
+
 const labelOf = (entry: Entry): string =>
-  entry.kind === "Note" || entry.kind === "Fault"
+  isLocal(entry)
     ? `${entry.kind === "Fault" ? "! " : ""}${entry.from}: ${entry.what}`
     : `${entry.from} ${entry.arrives === undefined ? "--x" : "-->"} ${entry.to}  ${describe(entry)}`
 

@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Path from "effect/Path"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
@@ -28,6 +29,7 @@ export const inside = <A, E, R>(
   const own = Context.make(Scheduler.Scheduler, machine).pipe(
     Context.add(Clock.Clock, machine.clock),
     Context.add(Random.Random, machine.seed),
+    Context.add(Logger.CurrentLoggers, network.loggers(node)),
     // What was built elsewhere is not here.
     Context.add(Layer.CurrentMemoMap, Layer.makeMemoMapUnsafe())
   )

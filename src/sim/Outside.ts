@@ -92,13 +92,21 @@ const platformProcess = (): PlatformProcess | undefined =>
 const wallProcess = (engine: Engine, clock: HardwareClock, wall: Wall): void => {
   const process = platformProcess()
   if (process === undefined) return
-  for (const name of ["nextTick"]) wall(process, name, () => found(engine, name))
+  const nextTick = Reflect.get(process, "nextTick") as (...args: ReadonlyArray<unknown>) => unknown
+  wall(process, "nextTick", (...args: ReadonlyArray<unknown>) => {
+    // What is printed leaves by the platform's streams.
+    if (platformCalls(new Error("nextTick").stack)) nextTick.call(process, ...args)
+    else found(engine, "nextTick")
+  })
   const hrtime = (before?: readonly [number, number]): [number, number] => {
     const nanos = Math.round(clock.elapsed) - (before === undefined ? 0 : before[0] * 1e9 + before[1])
     return [Math.floor(nanos / 1e9), nanos % 1e9]
   }
   wall(process, "hrtime", Object.assign(hrtime, { bigint: () => BigInt(Math.round(clock.elapsed)) }))
 }
+
+/** Whether the caller of whoever made the stack is the platform itself. */
+const platformCalls = (stack = ""): boolean => stack.split("\n")[2]?.includes("node:internal/") === true
 
 const promiseThen = (engine: Engine) => {
   const original = Reflect.get(Promise.prototype, "then") as (...args: ReadonlyArray<unknown>) => unknown

@@ -57,6 +57,10 @@ const stepsMaxDefault = 20_000_000
 const timeMaxDefault = "1 day"
 const toldMax = 50
 
+/** When the program is over, its last segments are still under way, or lost and sent again. */
+const settleNanos = 10e9
+const settleStepsMax = 100_000
+
 /** One run of a program in a world of its own. */
 export class Running {
   readonly engine: Engine
@@ -93,7 +97,9 @@ export class Running {
         main.addObserver((end) => {
           exit = end
         })
-        return engine.run(() => exit !== undefined || this.broken !== undefined)
+        const halt = engine.run(() => exit !== undefined || this.broken !== undefined)
+        if (halt === "Done" && this.broken === undefined) engine.settle(settleNanos, settleStepsMax)
+        return halt
       })
     )
     const problem = this.broken ?? this.problemOf(halt, before)

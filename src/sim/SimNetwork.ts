@@ -1,10 +1,11 @@
 /** A network between simulated hosts: `MemoryNetwork` for names, addresses and ports, and links that take time and lose things. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as NetAddress from "effect/net/NetAddress"
 import type { MemoryHost } from "../memory/MemoryHost.ts"
 import { MemoryNetwork, type Options as MemoryOptions } from "../memory/MemoryNetwork.ts"
-import type { Way, Wire } from "../memory/MemoryWire.ts"
+import type { Cable, Way } from "../memory/MemoryCable.ts"
 import { ResolveError } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import type { Engine } from "./Engine.ts"
@@ -23,6 +24,8 @@ export interface NetworkOptions extends Pick<
 > {
   /** The name of the host that the program itself runs on. Default `world`. */
   readonly name?: string | undefined
+  /** What becomes of what is logged: a part of the history, or printed as usual. Default `history`. */
+  readonly logs?: "history" | "print" | undefined
   /** What ways between hosts are like, unless told otherwise. */
   readonly link?: LinkOptions | undefined
   /** The same for the way of a host to itself. Default: 10 microseconds, packets of 64 KiB, and nothing is lost. */
@@ -42,11 +45,11 @@ const callAgainNanos = 1e9
 const retransmitNanos = 200e6
 const capacityBytesDefault = 65_536
 
-export class SimNetwork implements Wire {
+export class SimNetwork implements Cable {
   readonly mayLose = true
   readonly names: MemoryNetwork
-  readonly negotiate: Wire["negotiate"]
-  readonly lookUp: NonNullable<Wire["lookUp"]>
+  readonly negotiate: Cable["negotiate"]
+  readonly lookUp: NonNullable<Cable["lookUp"]>
   /** Hosts that get no answers about names. */
   readonly withoutNames = new Set<MemoryHost>()
   private readonly engine: Engine
@@ -107,13 +110,24 @@ export class SimNetwork implements Wire {
     return node
   }
 
+  /** Loggers of what runs on a host: into the history, unless it is to be printed. */
+  loggers(node: SimNode): ReadonlySet<Logger.Logger<unknown, unknown>> {
+    if (this.options.logs === "print") return new Set([Logger.defaultLogger])
+    const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+      const words = Array.isArray(message) ? message.map(String).join(" ") : String(message)
+      const { machine } = node
+      this.history.record("Log", machine, machine, undefined, 0, `${logLevel.toUpperCase()} ${words}`)
+    })
+    return new Set([logger])
+  }
+
   get all(): ReadonlyArray<SimNode> {
     return [...this.nodes.values()]
   }
 
   // --- links --------------------------------------------------------------------------------------------
 
-  link(...args: Parameters<Wire["link"]>): ReturnType<Wire["link"]> {
+  link(...args: Parameters<Cable["link"]>): ReturnType<Cable["link"]> {
     const [client, server] = args
     const nodes = [this.nodeOf(client.host), this.nodeOf(server.host)] as const
     const what = `#${++this.connections}`
@@ -155,7 +169,7 @@ export class SimNetwork implements Wire {
   // --- what goes over them ------------------------------------------------------------------------------
 
   /** A SYN, and with TLS a ClientHello besides; sent again until somebody hears it. */
-  readonly ask: Wire["ask"] = (way, caller, arrive) => {
+  readonly ask: Cable["ask"] = (way, caller, arrive) => {
     const link = this.linkOf(way)
     const back = this.linkOf({ from: way.to, to: way.from })
     const { machine } = link.from
@@ -186,7 +200,7 @@ export class SimNetwork implements Wire {
     return answer + hello + this.handshake(this.seed)
   }
 
-  readonly answer: Wire["answer"] = (way, loop, arrive) => {
+  readonly answer: Cable["answer"] = (way, loop, arrive) => {
     const link = this.linkOf(way)
     const giveUpNanos = 60e9
     const send = (wait: number): void => {
@@ -203,7 +217,7 @@ export class SimNetwork implements Wire {
     send(callAgainNanos)
   }
 
-  readonly toss: Wire["toss"] = (way, parcel, arrive) => {
+  readonly toss: Cable["toss"] = (way, parcel, arrive) => {
     const link = this.linkOf(way)
     const { length } = parcel.bytes
     const copies = link.carryDatagram(length)
