@@ -2,6 +2,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
+import type { CrashMode } from "./Disk.ts"
 import type { Provided } from "./Inside.ts"
 import * as Life from "./Life.ts"
 import type { Crashed } from "./SimError.ts"
@@ -22,8 +23,11 @@ export interface Host<out A = unknown, out E = unknown> {
   readonly join: Effect.Effect<A, E | Crashed>
   /** Boots, if it is down, and begins its program, if that is not running. */
   readonly start: Effect.Effect<void>
-  /** Power fails: from this moment on nothing of it is heard, and nothing of its program runs, not even a finalizer. */
-  readonly crash: Effect.Effect<void>
+  /**
+   * Power fails: from this moment on nothing of it is heard, and nothing of its program runs, not even a finalizer. What the
+   * disk does with what was not synced: default `tear`.
+   */
+  readonly crash: (disk?: CrashMode) => Effect.Effect<void>
   /** Its program is told to end, as by SIGTERM: it may close what it has, and is waited for. The host stays up. */
   readonly stop: Effect.Effect<void>
 }
@@ -61,10 +65,11 @@ export const make = <A, E>(settings: HostSettings<A, E>): Host<A, E> => {
         life = begun
       })
     }),
-    crash: Effect.sync(() => {
-      node.crash()
-      isRunning = false
-    }),
+    crash: (disk = "tear") =>
+      Effect.sync(() => {
+        node.crash(disk)
+        isRunning = false
+      }),
     stop: Effect.suspend(() => life?.stop ?? Effect.void)
   }
 }

@@ -8,6 +8,7 @@ import { MemoryNetwork, type Options as MemoryOptions } from "../memory/MemoryNe
 import type { Cable, Way } from "../memory/MemoryCable.ts"
 import { ResolveError } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
+import type { DiskOptions } from "./DiskFaults.ts"
 import type { Engine } from "./Engine.ts"
 import type { History } from "./History.ts"
 import { Link, type LinkOptions } from "./Link.ts"
@@ -30,6 +31,8 @@ export interface NetworkOptions extends Pick<
   readonly link?: LinkOptions | undefined
   /** The same for the way of a host to itself. Default: 10 microseconds, packets of 64 KiB, and nothing is lost. */
   readonly loopback?: LinkOptions | undefined
+  /** What the disks of hosts are like. */
+  readonly disk?: DiskOptions | undefined
   /** How long asking for a name takes. Default 1 ms. */
   readonly lookUp?: Spread | undefined
   /** How long a TLS handshake takes besides its round trip. Default: 0.5 ms, 1 ms on average. */
@@ -104,7 +107,7 @@ export class SimNetwork implements Cable {
   private nodeOf(host: MemoryHost): SimNode {
     let node = this.nodes.get(host)
     if (node === undefined) {
-      node = new SimNode(this.engine, host)
+      node = new SimNode(this.engine, host, this.options.disk)
       this.nodes.set(host, node)
     }
     return node

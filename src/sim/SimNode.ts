@@ -1,7 +1,10 @@
 import type { MemoryHost } from "../memory/MemoryHost.ts"
+import { type CrashMode, Disk } from "./Disk.ts"
+import { DiskFaults, type DiskOptions } from "./DiskFaults.ts"
 import type { Engine } from "./Engine.ts"
 import type { Node } from "./Link.ts"
 import type { Machine } from "./Machine.ts"
+import type { Seed } from "./Seed.ts"
 
 /** A host of a simulated network: its computer, its addresses and ports, and the connections its kernel knows. */
 export class SimNode implements Node {
@@ -11,16 +14,23 @@ export class SimNode implements Node {
   readonly streams = new Set<{ readonly vanish: () => void }>()
   /** What is to be told of a crash. */
   readonly lives = new Set<() => void>()
+  readonly disk: Disk
+  readonly diskFaults: DiskFaults
   private readonly engine: Engine
   private current: Machine
+  private readonly seed: Seed
   private life = 0
   private down = false
 
-  constructor(engine: Engine, host: MemoryHost) {
+  constructor(engine: Engine, host: MemoryHost, disk: DiskOptions = {}) {
     this.engine = engine
     this.host = host
     this.port = engine.machine(host.name)
     this.current = engine.reboot(this.port, 0)
+    this.seed = engine.seed.fork(`disk ${host.name}`)
+    this.disk = new Disk(() => this.port.hardware.wallMillis)
+    this.diskFaults = new DiskFaults(this.seed, {})
+    this.changeDisk(disk)
   }
 
   get name(): string {
@@ -36,9 +46,15 @@ export class SimNode implements Node {
     return this.down
   }
 
-  /** Loses everything at once; nobody is told over the network. */
-  crash(): void {
+  changeDisk(options: DiskOptions): void {
+    this.diskFaults.change(options)
+    if ("bytesMax" in options) this.disk.bytesMax = options.bytesMax ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Loses everything at once, of the disk what the mode says; nobody is told over the network. */
+  crash(mode: CrashMode): void {
     if (this.down) return
+    this.disk.crash(mode, this.seed)
     this.goOn()
     this.down = true
     this.current.die()

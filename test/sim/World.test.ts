@@ -273,12 +273,12 @@ describe("hosts", () => {
       )
       const joining = yield* Effect.forkChild(Effect.flip(a.join))
       yield* Effect.sleep("1 second")
-      yield* a.crash
+      yield* a.crash()
       log.push(`${(yield* Fiber.join(joining)).message}, up: ${a.isUp}`)
       yield* Effect.sleep("1 minute")
       yield* a.start
       yield* Effect.sleep("1 minute")
-      yield* a.crash
+      yield* a.crash()
     })
     valueOf(World.run(program, { seed: 1 }))
     assert.deepStrictEqual(log, ["boot", 'the host "a" crashed, up: false', "boot", "2 seconds later"])

@@ -143,7 +143,7 @@ describe("the way between hosts", () => {
       const refused = yield* Effect.flip(connect("server", 1))
       const lost = yield* Effect.flip(connect("10.9.9.9", 1))
       const unknown = yield* Effect.flip(connect("nobody.example", 1))
-      yield* server.crash
+      yield* server.crash()
       const silent = yield* Effect.flip(connect("server", 1, "7 seconds"))
       return [refused, lost, unknown, silent].map(({ reason }) => reason._tag)
     })
