@@ -96,7 +96,8 @@ export class Disk {
 
   write(file: DiskFile, at: number, bytes: Uint8Array): void {
     const more = Math.max(0, at + bytes.length - file.size)
-    if (more > 0 && Number.isFinite(this.bytesMax) && this.bytes + more > this.bytesMax) fail("ENOSPC", "no space left on device")
+    if (more > 0 && Number.isFinite(this.bytesMax) && this.bytes + more > this.bytesMax)
+      fail("ENOSPC", "no space left on device")
     file.write(at, bytes)
     file.modifiedMillis = this.now()
   }

@@ -27,13 +27,12 @@ export class DiskFaults {
   private latency: Draw = () => 0
   private syncLatency: Draw = () => 0
 
-  constructor(seed: Seed, options: DiskOptions) {
+  constructor(seed: Seed) {
     this.seed = seed
-    this.change(options)
   }
 
-  change(options: DiskOptions): void {
-    this.options = { ...this.options, ...options }
+  set(options: DiskOptions): void {
+    this.options = options
     this.latency = drawing(this.options.latency ?? Duration.micros(50n))
     this.syncLatency = drawing(this.options.syncLatency ?? { min: "500 micros", mean: "2 millis" })
   }

@@ -1,4 +1,5 @@
 import type { History } from "./History.ts"
+import { Layered } from "./Layered.ts"
 import type { Machine } from "./Machine.ts"
 import type { Seed } from "./Seed.ts"
 import { type Draw, drawing, type Spread } from "./Spread.ts"
@@ -49,6 +50,8 @@ export interface Node {
   readonly port: Machine
   /** Crashed: it neither sends nor hears. */
   readonly isDown: boolean
+  /** The faults that keep it from all others. */
+  readonly isolations: ReadonlySet<object>
 }
 
 /** Headers of IP and TCP, or of IP and UDP with a margin. */
@@ -58,12 +61,12 @@ export const headerBytes = 40
 export class Link {
   readonly from: Node
   readonly to: Node
-  /** How many faults hold it closed. */
-  blocks = 0
-  /** How many faults answer for the hosts behind it that there is no way. */
-  rejections = 0
-  private options: LinkOptions
-  private filled: Filled
+  /** The faults that hold it closed. */
+  readonly blocks = new Set<object>()
+  /** The faults that answer for the hosts behind it that there is no way. */
+  readonly rejections = new Set<object>()
+  readonly options: Layered<LinkOptions>
+  private filled!: Filled
   private freeFrom = 0
   private readonly seed: Seed
   private readonly history: History
@@ -73,20 +76,16 @@ export class Link {
     this.to = to
     this.seed = seed
     this.history = history
-    this.options = options
-    this.filled = fill(options)
-  }
-
-  /** Changes what is given, from now on. */
-  change(options: LinkOptions): void {
-    this.options = { ...this.options, ...options }
-    this.filled = fill(this.options)
+    this.options = new Layered(options, (all) => {
+      this.filled = fill(all)
+    })
   }
 
   /** Nanoseconds until a packet of so many bytes arrives; undefined if it is lost. */
   carry(bytes: number): number | undefined {
     const { from, to } = this
-    if (this.blocks > 0 || from.isDown || to.isDown) return undefined
+    if (this.blocks.size > 0 || from.isDown || to.isDown) return undefined
+    if (from !== to && (from.isolations.size > 0 || to.isolations.size > 0)) return undefined
     const { bandwidth, latency, loss } = this.filled
     if (loss > 0 && this.seed.chance(loss)) return undefined
     const nanos = latency(this.seed)

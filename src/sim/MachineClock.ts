@@ -13,6 +13,7 @@ export class HardwareClock {
   private ahead = 0
   /** Its own seconds in one of the world's. */
   private rate = 1
+  driftPpm = 0
   private worldThen = 0
   private ownThen = 0
 
@@ -26,7 +27,8 @@ export class HardwareClock {
   drift(partsPerMillion: number): void {
     this.ownThen = this.elapsed
     this.worldThen = this.now()
-    this.rate = 1 + partsPerMillion / 1e6
+    this.driftPpm = partsPerMillion
+    this.rate = Math.max(0.01, 1 + partsPerMillion / 1e6)
   }
 
   /** Sets the wall clock ahead, or back; what sleeps does not notice. */

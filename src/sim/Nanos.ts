@@ -12,3 +12,5 @@ export const format = (nanos: number): string => {
   const rest = (seconds - minutes * 60).toFixed(6)
   return minutes === 0 ? `${rest}s` : `${minutes}m${rest.padStart(9, "0")}s`
 }
+
+export const duration = (nanos: number): Duration.Duration => Duration.nanos(BigInt(Math.round(nanos)))

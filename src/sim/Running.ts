@@ -27,8 +27,28 @@ export interface Options extends NetworkOptions {
   readonly timeMax?: Duration.Input | undefined
   /** The wall clock when the world begins, in milliseconds since 1970. Default: 2026-01-01. */
   readonly startMillis?: number | undefined
+  /** What differs from what the seed says: a smaller run that `Shrink` found. */
+  readonly overrides?: Overrides | undefined
   /** Entries of the history that are kept; the newest. Default 10,000. */
   readonly historyMax?: number | undefined
+}
+
+/** What is not as the seed says. */
+export interface Overrides {
+  /** Values of dials, by name. */
+  readonly dials?: Readonly<Record<string, number>> | undefined
+  /** The faults of swarms that happen, by number; no others do. */
+  readonly faults?: ReadonlyArray<number> | undefined
+  /** `false`: no yields are put in. */
+  readonly yields?: boolean | undefined
+}
+
+/** What a run was made of: what a smaller one has less of. */
+export interface Ingredients {
+  /** The dials that were asked for, their values, and how small they may be. */
+  readonly dials: ReadonlyMap<string, { readonly value: number; readonly min: number }>
+  /** The faults of swarms that happened. */
+  readonly faults: ReadonlyArray<number>
 }
 
 /** What came of it. */
@@ -40,6 +60,7 @@ export interface Run<out A = unknown, out E = unknown> {
   /** Virtual time that passed. */
   readonly time: Duration.Duration
   readonly history: History
+  readonly ingredients: Ingredients
   /** Equal for equal histories, in any process: 16 hexadecimal digits over every step and everything that was sent. */
   readonly hash: string
   /** What was still open on the network at the end: nothing, where nothing was left behind. */
@@ -68,6 +89,8 @@ export class Running {
   readonly network: SimNetwork
   readonly hosts = new Map<string, Host.Host>()
   private readonly options: Options
+  private readonly dials = new Map<string, { readonly value: number; readonly min: number }>()
+  private readonly faults: Array<number> = []
   private readonly checks = new Map<string, Check>()
   private broken: SimError.Reason | undefined = undefined
 
@@ -75,7 +98,10 @@ export class Running {
     this.options = options
     this.engine = new Engine({
       seed: new Seed(options.seed),
-      yieldEvery: options.yieldEvery ?? yieldEveryDefault,
+      yieldEvery:
+        options.overrides?.yields === false
+          ? Number.POSITIVE_INFINITY
+          : (options.yieldEvery ?? yieldEveryDefault),
       stepNanos: Nanos.of(options.stepTime ?? "1 micros"),
       stepsMax: options.stepsMax ?? stepsMaxDefault,
       nanosMax: Nanos.of(options.timeMax ?? timeMaxDefault),
@@ -109,6 +135,7 @@ export class Running {
       steps: engine.steps,
       time: Duration.nanos(BigInt(Math.round(engine.now))),
       history,
+      ingredients: { dials: this.dials, faults: this.faults },
       hash: engine.hash.digest,
       open: network.names.count(),
       alive: () => this.alive
@@ -137,6 +164,24 @@ export class Running {
         discard: true
       })
     })
+  }
+
+  // --- what a smaller run has less of -----------------------------------------------------------------------
+
+  /** A whole number that is the seed's choice. */
+  dial(name: string, min: number, max: number): number {
+    const drawn = this.engine.seed.fork(`dial ${name}`).between(min, max)
+    const value = Math.max(min, this.options.overrides?.dials?.[name] ?? drawn)
+    this.dials.set(name, { value, min })
+    return value
+  }
+
+  /** Whether the fault of that number of a swarm happens. */
+  happens(fault: number): boolean {
+    const { faults } = this.options.overrides ?? {}
+    if (faults !== undefined && !faults.includes(fault)) return false
+    this.faults.push(fault)
+    return true
   }
 
   // --- what must be true --------------------------------------------------------------------------------

@@ -28,7 +28,9 @@ const performing =
           diskFaults.meet(operation)
           resume(Effect.succeed(body(disk)))
         } catch (error) {
-          resume(error instanceof DiskError ? Effect.fail(platformError(error, method, path)) : Effect.die(error))
+          resume(
+            error instanceof DiskError ? Effect.fail(platformError(error, method, path)) : Effect.die(error)
+          )
         }
       })
       return Effect.sync(() => machine.engine.cancel(moment))

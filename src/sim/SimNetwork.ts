@@ -62,7 +62,6 @@ export class SimNetwork implements Cable {
   private readonly settings: StreamSettings
   private readonly nodes = new Map<MemoryHost, SimNode>()
   private readonly links = new Map<SimNode, Map<SimNode, Link>>()
-  private linkDefault: LinkOptions
   private readonly handshake: Draw
   private connections = 0
 
@@ -70,7 +69,6 @@ export class SimNetwork implements Cable {
     this.engine = engine
     this.history = history
     this.options = options
-    this.linkDefault = options.link ?? {}
     this.handshake = drawing(options.handshake ?? handshakeDefault)
     this.seed = engine.seed.fork("network")
     const { blackHoles, capacityBytes = capacityBytesDefault, hosts, staleFiles } = options
@@ -149,7 +147,8 @@ export class SimNetwork implements Cable {
     if (links === undefined) this.links.set(from, (links = new Map()))
     let link = links.get(to)
     if (link === undefined) {
-      const options = from === to ? { ...loopbackDefault, ...this.options.loopback } : this.linkDefault
+      const options =
+        from === to ? { ...loopbackDefault, ...this.options.loopback } : (this.options.link ?? {})
       const seed = this.seed.fork(`${from.machine.name} to ${to.machine.name}`)
       link = new Link(from, to, options, seed, this.history)
       links.set(to, link)
@@ -157,12 +156,9 @@ export class SimNetwork implements Cable {
     return link
   }
 
-  /** Changes all ways between different hosts, those to come, too. */
-  changeAll(options: LinkOptions): void {
-    this.linkDefault = { ...this.linkDefault, ...options }
-    for (const links of this.links.values()) {
-      for (const link of links.values()) if (link.from !== link.to) link.change(options)
-    }
+  /** All that somebody has used so far. */
+  get allLinks(): ReadonlyArray<Link> {
+    return [...this.links.values()].flatMap((links) => [...links.values()])
   }
 
   private linkOf({ from, to }: Way): Link {
@@ -179,7 +175,7 @@ export class SimNetwork implements Cable {
     let tries = 0
     let next = machine.plan(0, () => call())
     const call = (): void => {
-      if (link.rejections > 0) return caller.refuse(noRoute())
+      if (link.rejections.size > 0) return caller.refuse(noRoute())
       const nanos = link.carry(0)
       link.tell("Call", nanos, 0, caller.hello === undefined ? "" : "with TLS")
       const more = nanos === undefined || caller.hello === undefined ? 0 : this.handshakeNanos(link, back)

@@ -2,8 +2,10 @@ import type { MemoryHost } from "../memory/MemoryHost.ts"
 import { type CrashMode, Disk } from "./Disk.ts"
 import { DiskFaults, type DiskOptions } from "./DiskFaults.ts"
 import type { Engine } from "./Engine.ts"
+import { Layered } from "./Layered.ts"
 import type { Node } from "./Link.ts"
 import type { Machine } from "./Machine.ts"
+import type { SimStream } from "./SimStream.ts"
 import type { Seed } from "./Seed.ts"
 
 /** A host of a simulated network: its computer, its addresses and ports, and the connections its kernel knows. */
@@ -11,16 +13,21 @@ export class SimNode implements Node {
   readonly host: MemoryHost
   /** Where what is under way to this host arrives, whichever life that is. */
   readonly port: Machine
-  readonly streams = new Set<{ readonly vanish: () => void }>()
+  readonly streams = new Set<SimStream>()
+  readonly isolations = new Set<object>()
   /** What is to be told of a crash. */
   readonly lives = new Set<() => void>()
   readonly disk: Disk
   readonly diskFaults: DiskFaults
+  readonly diskOptions: Layered<DiskOptions>
+  /** How long a task may take, at most. */
+  readonly pace: Layered<{ readonly taskNanos: number }>
   private readonly engine: Engine
   private current: Machine
   private readonly seed: Seed
   private life = 0
   private down = false
+  private taskNanos = 0
 
   constructor(engine: Engine, host: MemoryHost, disk: DiskOptions = {}) {
     this.engine = engine
@@ -29,8 +36,15 @@ export class SimNode implements Node {
     this.current = engine.reboot(this.port, 0)
     this.seed = engine.seed.fork(`disk ${host.name}`)
     this.disk = new Disk(() => this.port.hardware.wallMillis)
-    this.diskFaults = new DiskFaults(this.seed, {})
-    this.changeDisk(disk)
+    this.diskFaults = new DiskFaults(this.seed)
+    this.diskOptions = new Layered(disk, (all) => {
+      this.diskFaults.set(all)
+      this.disk.bytesMax = all.bytesMax ?? Number.POSITIVE_INFINITY
+    })
+    this.pace = new Layered({ taskNanos: 0 }, ({ taskNanos }) => {
+      this.taskNanos = taskNanos
+      this.current.slowness = taskNanos
+    })
   }
 
   get name(): string {
@@ -44,11 +58,6 @@ export class SimNode implements Node {
 
   get isDown(): boolean {
     return this.down
-  }
-
-  changeDisk(options: DiskOptions): void {
-    this.diskFaults.change(options)
-    if ("bytesMax" in options) this.disk.bytesMax = options.bytesMax ?? Number.POSITIVE_INFINITY
   }
 
   /** Loses everything at once, of the disk what the mode says; nobody is told over the network. */
@@ -70,9 +79,8 @@ export class SimNode implements Node {
   boot(): void {
     if (!this.down) return
     this.down = false
-    const { slowness } = this.current
     this.current = this.engine.reboot(this.port, ++this.life)
-    this.current.slowness = slowness
+    this.current.slowness = this.taskNanos
   }
 
   /** Freezes, kernel and all, as a virtual machine that is moved. */

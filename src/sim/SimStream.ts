@@ -87,6 +87,11 @@ export class SimStream implements StreamEnd {
     return [client, server]
   }
 
+  /** The host at the other end. */
+  get peerNode(): SimNode {
+    return this.other.node
+  }
+
   private constructor(end: EndOptions, node: SimNode, link: Link, settings: StreamSettings, what: string) {
     this.loop = end.loop
     this.local = end.local
@@ -181,7 +186,9 @@ export class SimStream implements StreamEnd {
     } else {
       this.incoming.push(segment)
     }
-    if (!this.scheduled) this.deliver()
+    // A busy host comes to it when it has time.
+    if (this.node.machine.slowness > 0) this.schedule()
+    else if (!this.scheduled) this.deliver()
   }
 
   /** So many bytes left the receive buffer: the peer is told when it is worth it, or when it waits for room. */
@@ -272,7 +279,7 @@ export class SimStream implements StreamEnd {
     const { giveUpNanos, retransmitNanos } = this.settings
     if (waited >= giveUpNanos) return this.lose()
     // Twice as long each time: that is what was waited so far, and once more the first.
-    const wait = Math.min(waited + retransmitNanos, retransmitNanosMax)
+    const wait = Math.min(waited + retransmitNanos, retransmitNanosMax, giveUpNanos - waited)
     this.retry = this.node.machine.plan(wait, () => {
       this.retry = undefined
       if (this.isGone) return
@@ -326,6 +333,13 @@ export class SimStream implements StreamEnd {
     this.link.tell("Reset", nanos, 0, this.what)
     if (nanos !== undefined) this.travel(nanos, () => this.other.gotReset(alert, "drop"))
     this.loop.post(() => this.reportClosed())
+  }
+
+  /** Somebody between the two hosts ends it: both are told that the other did. */
+  breaks(): void {
+    const { other } = this
+    this.gotReset(undefined, "drop")
+    other.gotReset(undefined, "drop")
   }
 
   private gotReset(alert: string | undefined, input: "drop" | "handOver"): void {

@@ -13,7 +13,7 @@ import type { Crashed } from "./SimError.ts"
 
 export type { Host } from "./Host.ts"
 export type { Provided } from "./Inside.ts"
-export type { Check, Options, Run } from "./Running.ts"
+export type { Check, Ingredients, Options, Overrides, Run } from "./Running.ts"
 
 /** The world a program runs in. */
 export class World extends Context.Service<World, Running>()("spindle/sim/World") {}
@@ -60,6 +60,15 @@ export const at = <A, E, R>(
     const life = yield* Life.begin(network, network.node(name), self)
     return yield* Effect.onInterrupt(Deferred.await(life.exit), () => life.stop)
   })
+
+/**
+ * A whole number that is the seed's choice: how many hosts, clients, operations, ... `Shrink` tries smaller ones where a run
+ * fails. The name is the dial's own.
+ */
+export const dial = (
+  name: string,
+  range: { readonly min: number; readonly max: number }
+): Effect.Effect<number, never, World> => Effect.map(World, (world) => world.dial(name, range.min, range.max))
 
 /** Writes into the history; without a host it is the world's. */
 export const note = (text: string, host?: string): Effect.Effect<void, never, World> =>

@@ -8,7 +8,8 @@ import { valueOf } from "./runs.ts"
 const run = <A, E>(program: Effect.Effect<A, E, World.World | World.Provided>, options = {}) =>
   valueOf(World.run(program, { seed: 1, ...options }))
 
-const reasonTag = (error: { readonly reason: { readonly _tag: string; readonly message: string } }) => error.reason._tag
+const reasonTag = (error: { readonly reason: { readonly _tag: string; readonly message: string } }) =>
+  error.reason._tag
 
 describe("the simulated disk", () => {
   it("holds files and directories", () => {
@@ -24,7 +25,13 @@ describe("the simulated disk", () => {
       const { size, type } = yield* fs.stat("/data/b")
       yield* fs.remove("/data/deep")
       const left = yield* fs.readDirectory("/", { recursive: true })
-      return { text, size: Number(size), type, left: left.toSorted(), exists: yield* fs.exists("/data/deep/a") }
+      return {
+        text,
+        size: Number(size),
+        type,
+        left: left.toSorted(),
+        exists: yield* fs.exists("/data/deep/a")
+      }
     })
     assert.deepStrictEqual(run(program), {
       text: "onetwo",
@@ -49,7 +56,9 @@ describe("the simulated disk", () => {
         fs.remove("/d"),
         fs.remove("/nothing")
       ]
-      return (yield* Effect.all(failures.map((effect) => Effect.flip(effect as typeof failures[1])))).map(reasonTag)
+      return (yield* Effect.all(failures.map((effect) => Effect.flip(effect as (typeof failures)[1])))).map(
+        reasonTag
+      )
     })
     assert.deepStrictEqual(run(program), [
       "NotFound",
@@ -131,7 +140,7 @@ describe("the simulated disk", () => {
       const fs = yield* FileSystem.FileSystem
       yield* fs.writeFileString("/f", "x".repeat(90))
       const full = yield* Effect.flip(fs.writeFileString("/g", "x".repeat(20)))
-      network.node("world").changeDisk({ writeErrors: 1, readErrors: 0.5 })
+      network.node("world").diskOptions.add({ writeErrors: 1, readErrors: 0.5 })
       const failing = yield* Effect.flip(fs.writeFileString("/f", ""))
       let failures = 0
       for (let i = 0; i < 100; i++) {

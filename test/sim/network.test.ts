@@ -161,10 +161,10 @@ describe("the way between hosts", () => {
       const { network } = yield* World.World
       yield* Effect.sleep("10 millis")
       const way = network.way(network.node("world"), network.node("server"))
-      way.blocks++
+      way.blocks.add(way)
       const connecting = yield* Effect.forkChild(timed(connect("server", 7, "30 seconds")))
       yield* Effect.sleep("2 seconds")
-      way.blocks--
+      way.blocks.clear()
       return yield* Fiber.join(connecting)
     })
     // Asked at 0, 1 and 3 seconds.
@@ -250,7 +250,10 @@ describe("the stand-in for TLS", () => {
       assert.isTrue(Exit.isFailure(exit))
       assert.match(String(exit), why)
     }
-    failing(handshake({ identity }, { authorities: SimCertificate.authority("bad") }), /nobody who is trusted/)
+    failing(
+      handshake({ identity }, { authorities: SimCertificate.authority("bad") }),
+      /nobody who is trusted/
+    )
     const other = SimCertificate.identity({ names: ["*.example.org"], authority: "good" })
     failing(handshake({ identity: other }, { authorities }), /is for \*\.example\.org, not for web\.example/)
     const brief = SimCertificate.identity({ names: ["*.example"], authority: "good", validFor: "1 day" })
