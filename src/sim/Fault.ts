@@ -178,7 +178,7 @@ export const setClock = (host: string, millis: number): Sudden =>
 
 /** A host's disk is like that. */
 export const disk = (host: string, options: DiskOptions): Lasting =>
-  lasting(host, `disk ${JSON.stringify(options)}`, ({ network }) =>
+  lasting(host, `disk: ${Object.keys(options).join(", ")}`, ({ network }) =>
     network.node(host).diskOptions.add(options)
   )
 

@@ -8,24 +8,25 @@ export type Input = number | string
  * state: fast, and plenty for a simulation; not for secrets.
  */
 export class Seed implements Random.Random {
-  private readonly key: string
+  /** What it was made from. */
+  readonly name: string
   private a: number
   private b: number
   private c: number
   private counter = 1
 
   constructor(input: Input) {
-    this.key = String(input)
+    this.name = String(input)
     // Two hashes of different beginnings; neighbouring seeds must have nothing in common.
-    this.a = hashOf(this.key, 0x811c9dc5)
-    this.b = hashOf(this.key, 0x9e3779b9)
-    this.c = hashOf(this.key, 0x85ebca6b)
+    this.a = hashOf(this.name, 0x811c9dc5)
+    this.b = hashOf(this.name, 0x9e3779b9)
+    this.c = hashOf(this.name, 0x85ebca6b)
     for (let i = 0; i < 12; i++) this.word()
   }
 
   /** A sequence of its own, by name: what one consumes does not change what another gets. */
   fork(name: Input): Seed {
-    return new Seed(`${this.key}/${name}`)
+    return new Seed(`${this.name}/${name}`)
   }
 
   /** 32 bits, as an unsigned number. */

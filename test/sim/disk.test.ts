@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as World from "../../src/sim/World.ts"
@@ -144,7 +145,7 @@ describe("the simulated disk", () => {
       const failing = yield* Effect.flip(fs.writeFileString("/f", ""))
       let failures = 0
       for (let i = 0; i < 100; i++) {
-        yield* Effect.catch(fs.readFile("/f"), () => Effect.sync(() => failures++))
+        failures += Exit.isFailure(yield* Effect.exit(fs.readFile("/f"))) ? 1 : 0
       }
       return { full: full.reason.message, failing: failing.reason.message, failures }
     })
