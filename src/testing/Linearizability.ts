@@ -268,10 +268,8 @@ export type RegisterInput<A> =
   | { readonly _tag: "Write"; readonly key: string; readonly value: A }
   | { readonly _tag: "CompareAndSet"; readonly key: string; readonly from: A; readonly to: A }
 
-/** Registers by key, each `initial` in the beginning. Reading gives the value, writing `true`, comparing whether it was set. */
-export const registers = <A extends string | number | boolean | null>(
-  initial: A
-): Model<A, RegisterInput<A>, A | boolean> => ({
+/** Registers by key, of values that `===` compares, each `initial` in the beginning. Reading gives the value, writing `true`, comparing whether it was set. */
+export const registers = <A>(initial: A): Model<A, RegisterInput<A>, A | boolean> => ({
   initial,
   key: ({ key }) => key,
   step: (state, input, output) => {
