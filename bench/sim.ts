@@ -18,8 +18,7 @@ const { values } = parseArgs({
   options: {
     messages: { type: "string", default: "1000000" },
     hosts: { type: "string", default: "100" },
-    seed: { type: "string", default: "1" },
-    profile: { type: "boolean", default: false }
+    seed: { type: "string", default: "1" }
   }
 })
 const hosts = Number(values.hosts)
@@ -66,7 +65,7 @@ const onLoopback = Effect.gen(function* () {
     concurrency: "unbounded",
     discard: true
   })
-}).pipe(Effect.scoped, Effect.provide(NodeReactor.layer), Effect.provide(Logger.layer([])))
+}).pipe(Effect.scoped, Effect.provide(Layer.merge(NodeReactor.layer, Logger.layer([]))))
 
 const report = (what: string, cpu: NodeJS.CpuUsage, millis: number, more = "") => {
   const messages = rounds * hosts * 2
@@ -92,5 +91,5 @@ if (run.exit._tag === "Failure") throw new Error(String(run.exit))
 
 const cpuThen = process.cpuUsage()
 const then = performance.now()
-await Effect.runPromise(onLoopback.pipe(Effect.provide(Layer.empty)))
+await Effect.runPromise(onLoopback)
 report("on loopback", cpuThen, performance.now() - then)

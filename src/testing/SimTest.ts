@@ -98,7 +98,7 @@ export const all = <A, E>(
           (options.shrink ?? true) && Exit.isFailure(made.exit) && Object.keys(overrides).length === 0
             ? Shrink.shrink((less) => execute(seed, less), { triesMax: shrinkTriesMax })
             : undefined
-        yield* Effect.die(new SimFailed(name, settings, seed, problem, made, smaller))
+        return yield* Effect.die(new SimFailed(name, settings, seed, problem, made, smaller))
       }
       // The runner is asked whether it still wants to know.
       yield* Effect.yieldNow

@@ -10,18 +10,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Timers from "../../src/reactor/Timers.ts"
-import type * as SimError from "../../src/sim/SimError.ts"
 import * as World from "../../src/sim/World.ts"
-
-const valueOf = <A>({ exit }: World.Run<A>): A => {
-  if (Exit.isSuccess(exit)) return exit.value
-  throw new Error(Cause.pretty(exit.cause))
-}
-
-const reasonOf = ({ exit }: World.Run): SimError.Reason => {
-  if (Exit.isSuccess(exit)) throw new Error("it succeeded")
-  return (Cause.squash(exit.cause) as SimError.SimError).reason
-}
+import { reasonOf, valueOf } from "./runs.ts"
 
 /** Three workers that take turns at one list. */
 const racing = Effect.gen(function* () {
@@ -127,12 +117,12 @@ describe("a world", () => {
 describe("the end of a run that does not end", () => {
   it("a deadlock is told with who waits, and where", () => {
     const handle = Effect.fn("handle")(function* () {
-      yield* Effect.never
+      return yield* Effect.never
     })
     const program = Effect.gen(function* () {
       yield* Effect.forkChild(handle())
       const forever = yield* Deferred.make<void>()
-      yield* Deferred.await(forever)
+      return yield* Deferred.await(forever)
     })
     const reason = reasonOf(World.run(program, { seed: 1, name: "main" }))
     assert.strictEqual(reason._tag, "Deadlock")
@@ -268,7 +258,7 @@ describe("hosts", () => {
           yield* Effect.addFinalizer(() => Effect.sync(() => log.push("finalizer")))
           yield* Effect.sleep("2 seconds")
           log.push("2 seconds later")
-          yield* Effect.never
+          return yield* Effect.never
         }).pipe(Effect.scoped)
       )
       const joining = yield* Effect.forkChild(Effect.flip(a.join))

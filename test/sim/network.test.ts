@@ -137,6 +137,37 @@ describe("the way between hosts", () => {
     assert.isTrue(pieces(0).some((length) => length === 1_460))
   })
 
+  it("over the worst ways nothing of a stream is lost, doubled or out of order", () => {
+    const bytes = Uint8Array.from({ length: 20_000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff)
+    const program = Effect.gen(function* () {
+      yield* World.host("server", echo(7))
+      yield* Effect.sleep("10 millis")
+      const transport = yield* connect("server", 7, "5 minutes")
+      yield* Effect.forkChild(
+        Effect.gen(function* () {
+          for (let at = 0; at < bytes.length;) {
+            const end = at + 1 + Math.floor(Math.random() * 3_000)
+            yield* transport.send(bytes.slice(at, end))
+            at = end
+          }
+          yield* transport.end
+        })
+      )
+      const pieces: Array<number> = []
+      yield* transport.receiveEach((piece) => Effect.sync(() => pieces.push(...piece)))
+      return Uint8Array.from(pieces)
+    })
+    const link = {
+      latency: { min: "1 millis", max: "100 millis" },
+      loss: 0.2,
+      segmentation: 0.5,
+      bandwidth: 200_000
+    } as const
+    for (let seed = 0; seed < 50; seed++) {
+      assert.deepStrictEqual(valueOf(World.run(program, { seed, link, capacityBytes: 4_096 })), bytes)
+    }
+  })
+
   it("nobody listens: refused; nobody is there: no way; it is down: no answer", () => {
     const program = Effect.gen(function* () {
       const server = yield* World.host("server", Effect.never)

@@ -1,7 +1,9 @@
 import { describe, expectTypeOf, it } from "vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as FileSystem from "effect/FileSystem"
+import type { Path } from "effect/Path"
 import type * as Scope from "effect/Scope"
 import { Reactor } from "../../src/reactor/Reactor.ts"
 import type { Timers } from "../../src/reactor/Timers.ts"
@@ -31,17 +33,15 @@ describe("worlds", () => {
     expectTypeOf(World.at("a", onHost)).toEqualTypeOf<
       Effect.Effect<number, Broken | Crashed, World.World | Store>
     >()
-    expectTypeOf<World.Provided>().toExtend<
-      Reactor | Timers | FileSystem.FileSystem | Scope.Scope | import("effect/Path").Path
-    >()
+    expectTypeOf<World.Provided>().toExtend<Reactor | Timers | FileSystem.FileSystem | Scope.Scope | Path>()
   })
 
   it("a run ends as its program does, or with a SimError", () => {
     const run = World.run(Effect.provideService(onHost, Store, 1), { seed: 1 })
     expectTypeOf(run).toEqualTypeOf<World.Run<number, Broken>>()
-    expectTypeOf(run.exit).toEqualTypeOf<import("effect/Exit").Exit<number, Broken | SimError>>()
-    // @ts-expect-error nobody gives it a store
-    World.run(onHost, { seed: 1 })
+    expectTypeOf(run.exit).toEqualTypeOf<Exit.Exit<number, Broken | SimError>>()
+    // Nobody gives it a store.
+    expectTypeOf(onHost).not.toExtend<Effect.Effect<unknown, unknown, World.World | World.Provided>>()
   })
 
   it("faults that last need a scope; for a while they do not", () => {
