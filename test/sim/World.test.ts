@@ -274,6 +274,30 @@ describe("hosts", () => {
     assert.deepStrictEqual(log, ["boot", 'the host "a" crashed, up: false', "boot", "2 seconds later"])
   })
 
+  it("nothing from elsewhere goes on where power has failed", () => {
+    const log: Array<string> = []
+    const program = Effect.gen(function* () {
+      const shared = yield* Deferred.make<void>()
+      const a = yield* World.host(
+        "a",
+        Effect.gen(function* () {
+          const timers = yield* Timers.Timers
+          timers.callLaterUnsafe("2 seconds", () => void log.push("a timer"))
+          yield* Effect.onExit(Deferred.await(shared), () => Effect.sync(() => log.push("a finalizer")))
+          log.push("resumed")
+        })
+      )
+      const joining = yield* Effect.forkChild(Effect.flip(World.at("a", Effect.never)))
+      yield* Effect.sleep("1 second")
+      yield* a.crash()
+      yield* Deferred.succeed(shared, undefined)
+      yield* Effect.sleep("1 minute")
+      return (yield* Fiber.join(joining))._tag
+    })
+    assert.strictEqual(valueOf(World.run(program, { seed: 1 })), "Crashed")
+    assert.deepStrictEqual(log, [])
+  })
+
   it("do not share what layers built", () => {
     let built = 0
     class Counter extends Context.Service<Counter, number>()("test/Counter") {

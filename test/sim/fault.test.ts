@@ -114,6 +114,29 @@ describe("faults of the network", () => {
     assert.match(broken!, /reset/)
   })
 
+  it("worse ways that overlap end each for itself", () => {
+    const program = Effect.gen(function* () {
+      yield* servers("a")
+      const transport = yield* connect("a", 7)
+      const millis = Effect.gen(function* () {
+        const before = yield* Clock.currentTimeMillis
+        yield* ask(transport, "?")
+        return (yield* Clock.currentTimeMillis) - before
+      })
+      const worse = (latency: "1 second" | "2 seconds") => Fault.degrade("world", "a", { latency })
+      yield* Effect.forkChild(Fault.during("10 seconds", worse("1 second")))
+      yield* Effect.sleep("1 second")
+      yield* Effect.forkChild(Fault.during("20 seconds", worse("2 seconds")))
+      yield* Effect.sleep("1 second")
+      const both = yield* millis
+      yield* Effect.sleep("6 seconds")
+      const second = yield* millis
+      yield* Effect.sleep("10 seconds")
+      return [both, second, yield* millis].map((time) => Math.round(time / 100) / 10)
+    })
+    assert.deepStrictEqual(run(program), [4, 4, 0])
+  })
+
   it("heal ends everything, and boots who is down", () => {
     const program = Effect.gen(function* () {
       yield* servers("a", "b")
