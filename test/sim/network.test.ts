@@ -1,3 +1,4 @@
+import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -11,43 +12,9 @@ import { Reactor } from "../../src/reactor/Reactor.ts"
 import type * as Tls from "../../src/reactor/Tls.ts"
 import * as SimCertificate from "../../src/sim/SimCertificate.ts"
 import * as World from "../../src/sim/World.ts"
-import { ask, connect, echo, receiveAll, text, valueOf } from "./runs.ts"
-
-/** Three clients, and a server that answers each with what it has heard so far: which order it was shows. */
-const gossip = Effect.gen(function* () {
-  let heard = ""
-  yield* World.host(
-    "server",
-    Effect.andThen(
-      Server.make(Endpoint.tcp({ port: 80 }), (transport) =>
-        Effect.ignore(
-          transport.receiveEach((bytes) => {
-            heard += text(bytes)
-            return transport.send(heard)
-          })
-        )
-      ),
-      Effect.never
-    )
-  )
-  const client = (name: string) =>
-    World.at(
-      name,
-      Effect.scoped(
-        Effect.gen(function* () {
-          const transport = yield* connect("server", 80)
-          for (let i = 0; i < 5; i++) {
-            yield* transport.send(`${name}${i} `)
-            yield* Effect.sleep("200 micros")
-          }
-          yield* transport.end
-          yield* receiveAll(transport)
-        })
-      )
-    )
-  yield* Effect.all([client("a"), client("b"), client("c")], { concurrency: "unbounded" })
-  return heard
-})
+import * as Child from "../support/child.ts"
+import { gossip, gossipUnderFaults } from "./gossip.ts"
+import { ask, connect, echo, text, valueOf } from "./runs.ts"
 
 describe("one seed, one history", () => {
   it("500 seeds: equal hashes for equal seeds, different ones for others", () => {
@@ -66,6 +33,23 @@ describe("one seed, one history", () => {
     assert.strictEqual(hashes.size, 500)
     assert.isAbove(stories.size, 300)
   })
+
+  it.live("in any process, at any place and time", () =>
+    Effect.gen(function* () {
+      const printed = (env: Readonly<Record<string, string>>) =>
+        Effect.map(
+          Child.run(process.execPath, [path.join(import.meta.dirname, "hashes.ts")], { env }),
+          ({ stdout, stderr }) => stdout + stderr
+        )
+      const here = Array.from({ length: 30 }, (_, seed) => World.run(gossipUnderFaults, { seed }).hash)
+      const [one, two] = yield* Effect.all([
+        printed({ TZ: "Asia/Tokyo", LANG: "ja_JP.UTF-8" }),
+        printed({ TZ: "America/Lima", NODE_OPTIONS: "--stack-trace-limit=50" })
+      ])
+      assert.deepStrictEqual(one.split("\n"), here)
+      assert.strictEqual(two, one)
+    })
+  )
 
   it("leaves nothing open", () => {
     const { open } = World.run(gossip, { seed: 1 })
