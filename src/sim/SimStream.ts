@@ -29,8 +29,9 @@ export interface StreamSettings {
 const retransmitNanosMax = 60e9
 
 /**
- * One end of a simulated TCP connection: a send buffer and a receive buffer with segments under way between them. It knows of
- * the peer only what has reached it. Lost segments are sent again, and those behind them wait, until it gives up.
+ * One end of a simulated TCP connection: a send buffer and a receive buffer, and segments under way to the other end. What the
+ * peer does is known when it has arrived; only whether an acknowledgement is worth a packet is asked at once. Lost segments are
+ * sent again, and those behind them wait, until it gives up.
  */
 export class SimStream implements StreamEnd {
   readonly loop: MemoryLoop
