@@ -2,6 +2,7 @@
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Failure from "../result/Failure.ts"
+import { attempt } from "../result/FailureReading.ts"
 
 export type ServiceReason =
   | InvalidName
@@ -26,8 +27,15 @@ export type ServiceReason =
 /** In which phase of a start something went wrong. */
 export type Phase = "privileged" | "start" | "run" | "ready"
 
-/** What went wrong in a service, in one line. */
-const told = (failure: Failure.Failure<unknown>): string => Failure.message(failure).replace(/^Error: /, "")
+/** What went wrong in a service, in one line; without the name of an error whose sentence says it all. */
+const told = (failure: Failure.Failure<unknown>): string => {
+  const text = Failure.message(failure)
+  const name = attempt(() => {
+    const error = Failure.squash(failure)
+    return error instanceof Error && (error.name === "Error" || "_tag" in error) ? error.name : undefined
+  }, undefined)
+  return name !== undefined && text.startsWith(`${name}: `) ? text.slice(name.length + 2) : text
+}
 
 const meant = (suggestion: string | undefined): string =>
   suggestion === undefined ? "" : `; did you mean "${suggestion}"?`
