@@ -182,7 +182,7 @@ export class NodeTransport extends StreamTransport implements Timed {
     this.flush()
     const reason = move(this.socket, "connection", post, this.obstacle)
     if (reason === undefined) {
-      this.onFailure(new Reason.Detached({ detail: "the connection went to another thread" }))
+      this.onFailure(new Reason.Detached({ detail: "the connection was handed on" }))
     }
     return reason
   }
