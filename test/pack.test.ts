@@ -185,7 +185,7 @@ describe("the package", () => {
         (yield* run(command, ["--version"], project, { env })).stdout,
         `spindle ${manifest.version}\n`
       )
-      assert.match((yield* run(command, ["--help"], project, { env })).stdout, /^Usage: spindle /m)
+      assert.match((yield* run(command, ["--help"], project, { env })).stdout, /^USAGE\n {2}spindle /m)
       const wrong = yield* Child.run(command, ["no-such-command"], { cwd: project, env })
       assert.deepStrictEqual([wrong.code, wrong.stdout], [64, ""])
       assert.match(wrong.stderr, /no-such-command/)

@@ -1,6 +1,6 @@
 /** Pieces that are broken on purpose: each is found within 500 seeds, and the right one survives as many. */
 import { assert, describe, it } from "@effect/vitest"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Shrink from "../../src/sim/Shrink.ts"
 import * as World from "../../src/sim/World.ts"
