@@ -137,9 +137,15 @@ export const withoutNames = (host: string): Lasting =>
 export const slow = (host: string, taskTime: Duration.Input): Lasting =>
   lasting(host, "slow", ({ network }) => network.node(host).pace.add({ taskNanos: Nanos.of(taskTime) }))
 
+/** Nobody would be there to end it. */
+const spare = (main: string, host: string): void => {
+  if (host === main) throw new TypeError(`the world's program itself runs on "${host}": that host goes on`)
+}
+
 /** A host stands still, as a process that is stopped or a virtual machine that is moved; it notices nothing but the clock. */
 export const stop = (host: string): Lasting =>
   lasting(host, "stopped", ({ network }) => {
+    spare(network.main, host)
     network.node(host).stop()
     return () => network.node(host).goOn()
   })
@@ -147,6 +153,7 @@ export const stop = (host: string): Lasting =>
 /** Power fails; see `Host.crash`. */
 export const crash = (host: string, disk: CrashMode = "tear"): Sudden =>
   sudden(host, `crash (disk: ${disk})`, ({ hosts, network }) => {
+    spare(network.main, host)
     const known = hosts.get(host)
     return known?.crash(disk) ?? Effect.sync(() => network.node(host).crash(disk))
   })

@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FileSystem from "effect/FileSystem"
 import * as Diagram from "../../src/sim/Diagram.ts"
 import * as Fault from "../../src/sim/Fault.ts"
 import * as Invariant from "../../src/sim/Invariant.ts"
@@ -198,6 +199,40 @@ describe("faults of hosts", () => {
       return there - (yield* Clock.currentTimeMillis)
     })
     assert.closeTo(run(program), 3_600_000, 1)
+  })
+})
+
+describe("faults of disks and clocks, and what cannot fail", () => {
+  it("a disk fails for a while, a clock runs wrong for a while", () => {
+    const program = Effect.gen(function* () {
+      const write = World.at(
+        "a",
+        Effect.exit(Effect.flatMap(FileSystem.FileSystem, (fs) => fs.writeFileString("/f", "words")))
+      )
+      const full = yield* Effect.scoped(Effect.andThen(Fault.disk("a", { bytesMax: 3 }), write))
+      const failing = yield* Effect.scoped(Effect.andThen(Fault.disk("a", { writeErrors: 1 }), write))
+      const well = yield* write
+      const now = World.at("a", Clock.currentTimeMillis)
+      const before = yield* now
+      yield* Fault.during("1 minute", Fault.drift("a", 100_000))
+      const fast = (yield* now) - before
+      const then = yield* now
+      yield* Effect.sleep("1 minute")
+      return [
+        full._tag,
+        failing._tag,
+        well._tag,
+        Math.round(fast / 1_000),
+        Math.round(((yield* now) - then) / 1_000)
+      ]
+    })
+    assert.deepStrictEqual(run(program), ["Failure", "Failure", "Success", 66, 60])
+  })
+
+  it("the host of the world's program goes on", () => {
+    for (const fault of [Fault.crash("world"), Effect.scoped(Fault.stop("world"))]) {
+      assert.match(String(World.run(fault, { seed: 1 }).exit), /the world's program itself runs on "world"/)
+    }
   })
 })
 

@@ -234,6 +234,38 @@ describe("datagrams", () => {
   })
 })
 
+describe("datagrams and packets", () => {
+  it("one that needs several packets is lost with any of them", () => {
+    const arrived = (bytes: number) =>
+      valueOf(
+        World.run(
+          Effect.gen(function* () {
+            let count = 0
+            yield* World.host(
+              "server",
+              Effect.gen(function* () {
+                const port = yield* (yield* Reactor).datagram(Endpoint.udp({ port: 53 }))
+                yield* port.receiveEach((batch) => Effect.sync(() => void (count += batch.length)))
+              }),
+              { mayFail: true }
+            )
+            yield* Effect.sleep("10 millis")
+            const port = yield* (yield* Reactor).datagram(
+              Endpoint.udp({ connect: { host: "server", port: 53 } })
+            )
+            for (let i = 0; i < 300; i++) yield* port.send(new Uint8Array(bytes))
+            yield* Effect.sleep("1 second")
+            return count
+          }),
+          { seed: 1, link: { loss: 0.1 } }
+        )
+      )
+    // 0.9 of them, and 0.9 to the power of 10 packets.
+    assert.closeTo(arrived(100), 270, 20)
+    assert.closeTo(arrived(14_000), 105, 30)
+  })
+})
+
 describe("the stand-in for TLS", () => {
   const handshake = (server: Tls.ServerOptions, client: Tls.ClientOptions, wait = "0 seconds") =>
     World.run(
