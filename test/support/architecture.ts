@@ -25,7 +25,20 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
   sql: kernel,
   log: kernel,
   plugin: [...kernel, "log"],
-  app: [...kernel, "node", "auth", "log", "plugin", "inetd", "http"],
+  // The families are here because the command runs them by name: `spindle finger`.
+  app: [
+    ...kernel,
+    "node",
+    "auth",
+    "log",
+    "plugin",
+    "inetd",
+    "http",
+    "finger",
+    "ident",
+    "postfix",
+    "memcache"
+  ],
   testing: "anything but node",
   // The files that stand in no folder: the index of the kernel, and the command.
   ".": "anything"

@@ -40,6 +40,11 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
     load: () => import("./qotd.ts")
   },
   {
+    name: "finger",
+    description: "tells who somebody is (RFC 1288)",
+    load: () => import("./finger.ts")
+  },
+  {
     name: "portforward",
     description: "passes connections on to another place",
     load: () => import("./portforward.ts")

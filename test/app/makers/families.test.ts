@@ -1,0 +1,102 @@
+/** `spindle finger` and its like: one protocol family each, from their command lines; in memory. */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { builtIn } from "../../../src/app/makers/builtIn.ts"
+import { UsageError } from "../../../src/app/cli/UsageError.ts"
+import * as Endpoint from "../../../src/reactor/Endpoint.ts"
+import { Reactor } from "../../../src/reactor/Reactor.ts"
+import { read, readAll, world } from "../../memory/pair.ts"
+import { observed } from "../../protocol/serving.ts"
+import { run } from "../running.ts"
+import { service } from "./making.ts"
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "spindle-families-"))
+afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+const load = (name: string) =>
+  Effect.map(
+    Effect.promise(() => builtIn.find((one) => one.name === name)!.load()),
+    ({ maker }) => maker
+  )
+
+const make = (name: string, args: ReadonlyArray<string>) =>
+  Effect.flatMap(load(name), (maker) => service(maker, args))
+
+/** It runs in memory; a conversation with it, and what was logged about trying it. */
+const serving = <A, E, R>(
+  name: string,
+  args: ReadonlyArray<string>,
+  use: (given: {
+    /** What it says to an input until it closes, or, without `ends`, at once. */
+    readonly ask: (port: number, input: string, ends?: boolean) => Effect.Effect<string, unknown>
+    readonly hints: ReadonlyArray<string>
+  }) => Effect.Effect<A, E, R>
+) =>
+  observed(({ logs }) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { network, reactor } = yield* world()
+        yield* Effect.provideService(run(yield* make(name, args)), Reactor, reactor)
+        const ask = (port: number, input: string, ends = true) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const client = yield* reactor.connect(Endpoint.tcpClient({ host: "127.0.0.1", port }))
+              yield* client.send(input)
+              if (ends) yield* client.end
+              yield* network.settled
+              return yield* ends ? readAll(client) : read(client)
+            })
+          )
+        return yield* use({
+          ask,
+          get hints() {
+            return logs.map(({ text }) => text).filter((text) => text.startsWith("try it"))
+          }
+        })
+      })
+    )
+  )
+
+/** The one line that a command line is refused with. */
+const refused = (name: string, args: ReadonlyArray<string>) =>
+  Effect.map(Effect.flip(make(name, args)), (error) => {
+    assert.instanceOf(error, UsageError)
+    assert.notInclude(error.message, "\n")
+    return error.message
+  })
+
+describe("spindle finger", () => {
+  it.effect("by default: on loopback, an example, no list", () =>
+    serving(
+      "finger",
+      [],
+      Effect.fnUntraced(function* ({ ask, hints }) {
+        assert.match(yield* ask(7079, "spindle\r\n"), /^Login: spindle\r\n.*--plans DIRECTORY\.\r\n$/s)
+        assert.strictEqual(yield* ask(7079, "\r\n"), "Finger online user list denied\r\n")
+        assert.deepStrictEqual(hints, [String.raw`try it: printf 'spindle\r\n' | nc 127.0.0.1 7079`])
+      })
+    )
+  )
+
+  it.effect("plans from a directory", () =>
+    Effect.gen(function* () {
+      fs.writeFileSync(path.join(folder, "alice.plan"), "To the sea.\n")
+      fs.writeFileSync(path.join(folder, "secret"), "no")
+      const args = ["--plans", folder, "--list", "--listen", "tcp:79:interface=127.0.0.1"]
+      yield* serving(
+        "finger",
+        args,
+        Effect.fnUntraced(function* ({ ask }) {
+          assert.strictEqual(yield* ask(79, "alice\r\n"), "Login: alice\r\nPlan:\r\nTo the sea.\r\n")
+          assert.match(yield* ask(79, "secret\r\n"), /No such user/)
+          assert.match(yield* ask(79, "\r\n"), /^Login [^\n]*\r\nalice\r\n$/)
+        })
+      )
+      assert.match(yield* refused("finger", ["--plans", path.join(folder, "nowhere")]), /^--plans: .*nowhere/)
+      assert.match(yield* refused("finger", ["--plans", path.join(folder, "secret")]), /is no directory$/)
+    })
+  )
+})
