@@ -45,6 +45,11 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
     load: () => import("./finger.ts")
   },
   {
+    name: "ident",
+    description: "tells whose connection it is, or that nobody tells (RFC 1413)",
+    load: () => import("./ident.ts")
+  },
+  {
     name: "portforward",
     description: "passes connections on to another place",
     load: () => import("./portforward.ts")

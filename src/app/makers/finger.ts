@@ -10,7 +10,7 @@ import * as NodeReadFiles from "../../node/NodeReadFiles.ts"
 import { UsageError } from "../cli/UsageError.ts"
 import * as ServiceMaker from "../ServiceMaker.ts"
 import * as StreamServerService from "../StreamServerService.ts"
-import { listenFlag, servers } from "./listening.ts"
+import { connectionsMaxFlag, listenFlag, servers } from "./listening.ts"
 import { tryIt } from "./tryIt.ts"
 
 const byDefault = `tcp:${7000 + FingerServer.port}:interface=127.0.0.1`
@@ -38,11 +38,7 @@ export const maker = ServiceMaker.make({
   description: "tells who somebody is (RFC 1288)",
   flags: {
     listen: listenFlag(byDefault),
-    connectionsMax: Flag.Int("connections-max").pipe(
-      Flag.withDefault(1024),
-      Flag.withMetavar("COUNT"),
-      Flag.withDescription("More connections than these are closed at once; default 1024")
-    ),
+    connectionsMax: connectionsMaxFlag,
     plans: Flag.String("plans").pipe(
       Flag.optional,
       Flag.withMetavar("DIRECTORY"),

@@ -100,3 +100,26 @@ describe("spindle finger", () => {
     })
   )
 })
+
+describe("spindle ident", () => {
+  const asked = "22, 23\r\n"
+
+  it.effect("names nobody by default; one name, where it is told to", () =>
+    Effect.gen(function* () {
+      for (const [args, answer] of [
+        [[], "22, 23 : ERROR : HIDDEN-USER\r\n"],
+        [["--user", "somebody"], "22, 23 : USERID : UNIX : somebody\r\n"]
+      ] as const) {
+        yield* serving(
+          "ident",
+          args,
+          Effect.fnUntraced(function* ({ ask, hints }) {
+            assert.strictEqual(yield* ask(7113, asked), answer)
+            assert.deepStrictEqual(hints, [String.raw`try it: printf '6193, 23\r\n' | nc 127.0.0.1 7113`])
+          })
+        )
+      }
+      assert.match(yield* refused("ident", ["--user", "a", "--real-users"]), /^--user and --real-users/)
+    })
+  )
+})
