@@ -50,6 +50,11 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
     load: () => import("./ident.ts")
   },
   {
+    name: "postfix",
+    description: "a table that Postfix asks (tcp_table(5))",
+    load: () => import("./postfix.ts")
+  },
+  {
     name: "portforward",
     description: "passes connections on to another place",
     load: () => import("./portforward.ts")

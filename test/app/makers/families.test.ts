@@ -123,3 +123,34 @@ describe("spindle ident", () => {
     })
   )
 })
+
+describe("spindle postfix", () => {
+  it.effect("an example by default; a file as postmap reads it", () =>
+    Effect.gen(function* () {
+      yield* serving(
+        "postfix",
+        [],
+        Effect.fnUntraced(function* ({ ask, hints }) {
+          assert.strictEqual(yield* ask(7423, "get key\n"), "200 value\n")
+          assert.deepStrictEqual(hints, [String.raw`try it: printf 'get key\n' | nc 127.0.0.1 7423`])
+        })
+      )
+      const file = path.join(folder, "table")
+      fs.writeFileSync(file, "# a comment\n\nalice@example.org  alice,\n  bob\nlonely\n__proto__ x\n")
+      yield* serving(
+        "postfix",
+        ["--table", file],
+        Effect.fnUntraced(function* ({ ask }) {
+          assert.strictEqual(
+            yield* ask(7423, "get alice@example.org\nget lonely\nget __proto__\nget toString\n"),
+            "200 alice,%20bob\n200 \n200 x\n500 not%20found\n"
+          )
+        })
+      )
+      assert.match(
+        yield* refused("postfix", ["--table", path.join(folder, "nowhere")]),
+        /^--table: .*nowhere/
+      )
+    })
+  )
+})
