@@ -55,6 +55,11 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
     load: () => import("./postfix.ts")
   },
   {
+    name: "memcached",
+    description: "a cache in memory, for clients of memcached",
+    load: () => import("./memcached.ts")
+  },
+  {
     name: "portforward",
     description: "passes connections on to another place",
     load: () => import("./portforward.ts")

@@ -154,3 +154,69 @@ describe("spindle postfix", () => {
     })
   )
 })
+
+describe("spindle memcached", () => {
+  it.effect("a cache on loopback; a small one where it is told so", () =>
+    Effect.gen(function* () {
+      yield* serving(
+        "memcached",
+        [],
+        Effect.fnUntraced(function* ({ ask, hints }) {
+          const text = "set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n"
+          assert.strictEqual(yield* ask(11_211, text), "STORED\r\nVALUE k 0 5\r\nhello\r\nEND\r\n")
+          assert.deepStrictEqual(hints, [
+            String.raw`try it: printf 'set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n' | nc 127.0.0.1 11211`
+          ])
+        })
+      )
+      yield* serving(
+        "memcached",
+        [
+          "-m",
+          "1",
+          "-I",
+          "1000",
+          "--listen",
+          "tcp:1:interface=127.0.0.1",
+          "--listen",
+          "tcp:2:interface=127.0.0.1"
+        ],
+        Effect.fnUntraced(function* ({ ask }) {
+          yield* ask(1, "set k 0 0 1\r\n1\r\n")
+          // One store for all places.
+          const said = yield* ask(2, `get k\r\nset k 0 0 1001\r\n${"x".repeat(1001)}\r\nstats settings\r\n`)
+          assert.match(
+            said,
+            /^VALUE k 0 1\r\n1\r\nEND\r\nSERVER_ERROR object too large .*STAT maxbytes 1048576\r\n/s
+          )
+        })
+      )
+    })
+  )
+
+  it.effect("is not put where others can reach it, unless that is said", () =>
+    Effect.gen(function* () {
+      for (const where of [
+        "tcp:11211",
+        "tcp6:11211",
+        "tcp:11211:interface=192.0.2.1",
+        "haproxy:trusted=unix:unix:/x"
+      ]) {
+        assert.match(
+          yield* refused("memcached", ["--listen", where]),
+          /can be reached by others, and memcached asks nobody/
+        )
+      }
+      for (const where of ["tcp:11211:interface=127.0.0.2", "tcp6:11211:interface=[::1]", "unix:/x"]) {
+        yield* make("memcached", ["--listen", where])
+      }
+      yield* make("memcached", ["--listen", "tcp:11211", "--unprotected"])
+      for (const args of [
+        ["-m", "0"],
+        ["-m", "1", "-I", "2000000"],
+        ["--idle-timeout", "0"]
+      ])
+        yield* refused("memcached", args)
+    })
+  )
+})
