@@ -408,7 +408,13 @@ class Running<R> {
       const secured = yield* this.transport.startTls(
         this.isClient
           ? { role: "client", tls: tls as Tls.ClientOptions }
-          : { role: "server", tls: tls as Tls.ServerOptions, reply }
+          : {
+              role: "server",
+              tls: tls as Tls.ServerOptions,
+              reply,
+              // Where we have asked, the peer's hello may come in one piece with its answer.
+              unreadIsHello: reply === undefined
+            }
       )
       this.transport = secured
       this.turn = undefined

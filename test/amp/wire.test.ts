@@ -128,7 +128,7 @@ describe("boxes", () => {
       ])
       const pairs = Result.getOrThrow(AmpWire.pairsOf(sent))
       const bytes = Result.getOrThrow(AmpWire.encodePairs(pairs, { largeValues: true }))
-      if (size === 300_000 || size === 65_536) CodecLaws.roundTrip(large, () => bytes, [sent])
+      if (size === 65_536) CodecLaws.roundTrip(large, () => bytes, [sent])
       const { frames } = CodecLaws.decode(large, [bytes])
       assert.deepStrictEqual(frames, [sent])
     }
@@ -148,7 +148,7 @@ describe("boxes", () => {
   it("a few seconds of inputs that nobody meant: nothing throws, nothing is held beyond the limit", () => {
     const next = numbers(20_260_101)
     const valid = encoded(box({ _ask: "1", _command: "Sum", a: "13", b: "81" }))
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 12; round++) {
       const pieces = Array.from({ length: 1 + next(6) }, () => {
         const bytes =
           next(3) === 0 ? Uint8Array.from({ length: next(40) }, () => next(256)) : new Uint8Array(valid)
