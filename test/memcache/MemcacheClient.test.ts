@@ -133,6 +133,29 @@ describe("one connection", () => {
     })
   )
 
+  it.effect("who gives up while a large value is on its way does not cut it off", () =>
+    Effect.gen(function* () {
+      const narrow = { receiveBytesMax: 1_000, sendBytesMax: 1_000 }
+      const { dial, settled } = yield* serve(yield* real, {
+        stream: narrow,
+        drainTimeout: 0,
+        interruptTimeout: 0
+      })
+      const cache = yield* MemcacheClient.make(yield* dial)
+      for (let i = 0; i < 5; i++) {
+        const given = yield* Effect.forkChild(cache.set("large", new Uint8Array(300_000)), {
+          startImmediately: true
+        })
+        const giving = yield* Effect.forkChild(Fiber.interrupt(given), { startImmediately: true })
+        const others = Effect.all([cache.set("k", "x"), cache.get("k")], { concurrency: 2 })
+        assert.strictEqual(text((yield* others)[1]?.value), "x")
+        yield* Fiber.join(giving)
+      }
+      yield* settled
+      assert.strictEqual((yield* cache.get("large"))?.value.length, 300_000)
+    })
+  )
+
   it.effect("what cannot be said is not sent", () =>
     Effect.gen(function* () {
       let heard = 0
