@@ -36,6 +36,8 @@ export const parse = (line: string): Result.Result<Query, FingerError> => {
     Result.fail(new FingerError({ operation: "parse", reason: new Malformed({ detail }) }))
   if (Buffer.byteLength(line) > queryBytesMax) return bad(`a query of more than ${queryBytesMax} bytes`)
   if (visible(line) !== line) return bad("there are control characters in it")
+  // Somebody's browser was sent here: what it asks for is not to be said back to it.
+  if (/ HTTP\/\d\.\d$/.test(line)) return bad("this is no web server")
   let rest = trimSpaces(line)
   const verbose = /^\/W(?: |$)/i.test(rest)
   if (verbose) rest = trimSpaces(rest.slice(2))

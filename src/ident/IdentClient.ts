@@ -103,10 +103,13 @@ export const layer = (options: LayerOptions = {}): Layer.Layer<IdentClient, neve
           return yield* failed(new IdentError.InvalidPort({ fault: "Local" }))
         }
         // The other machine knows the connection by both of its addresses: it must be asked from the same one.
+        const [theirs, ours] = [peer.address, local.address].map((address) =>
+          NetAddress.formatIp(NetAddress.toCanonical(address))
+        )
         const endpoint = Endpoint.tcpClient({
-          host: NetAddress.formatIp(peer.address),
+          host: theirs!,
           port: options.port ?? 113,
-          bindAddress: { address: NetAddress.formatIp(local.address) }
+          bindAddress: { address: ours! }
         })
         const query = { portOnServer: peer.port, portOnClient: local.port }
         return yield* Effect.provideService(ask(endpoint, query, options), Reactor, reactor)

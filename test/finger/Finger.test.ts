@@ -49,7 +49,7 @@ describe("a server", () => {
       ["@localhost\r\n", forwardingDenied],
       // 3.1: what is no query
       ["a\x1b[2J\r\n", "Malformed query: there are control characters in it\r\n"],
-      ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "Login: GET / HTTP/1.1\r\nNo such user\r\n"],
+      ["GET /<script> HTTP/1.1\r\nHost: a\r\n\r\n", "Malformed query: this is no web server\r\n"],
       ["a".repeat(600), "Malformed query: a frame of more than 512 bytes, the limit\r\n"],
       // nothing, and no whole line
       ["", ""],

@@ -120,6 +120,6 @@ describe("a client", () => {
       )
       yield* readAll(transport)
       assert.deepStrictEqual(names, ["u24"])
-    }).pipe(Effect.scoped, Effect.provide(IdentClient.layer()), Effect.provide(world))
+    }).pipe(Effect.scoped, Effect.provide(IdentClient.layer().pipe(Layer.provideMerge(world))))
   )
 })

@@ -66,6 +66,8 @@ export const maker = ServiceMaker.make({
       description,
       endpoint: endpoints,
       connectionsMax,
+      // Whoever keeps a connection has nothing to say goodbye to.
+      drainTimeout: "1 second",
       protocol,
       onStart: tryIt(String.raw`set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n`)
     })

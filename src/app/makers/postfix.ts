@@ -8,6 +8,7 @@ import * as PostfixTable from "../../postfix/PostfixTable.ts"
 import { UsageError } from "../cli/UsageError.ts"
 import * as ServiceMaker from "../ServiceMaker.ts"
 import * as StreamServerService from "../StreamServerService.ts"
+import { refuseExposed } from "./exposure.ts"
 import { connectionsMaxFlag, listenFlag, servers } from "./listening.ts"
 import { tryIt } from "./tryIt.ts"
 
@@ -47,17 +48,26 @@ export const maker = ServiceMaker.make({
       Flag.optional,
       Flag.withMetavar("FILE"),
       Flag.withDescription("Lines of a key and a value, as postmap(1) reads them. Default: an example")
+    ),
+    unprotected: Flag.Boolean("unprotected").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("Listen also where others can connect, who may then ask for every key")
     )
   },
-  make: Effect.fnUntraced(function* ({ connectionsMax, listen, table }) {
+  make: Effect.fnUntraced(function* ({ connectionsMax, listen, table, unprotected }) {
+    const endpoints = yield* servers(listen.length === 0 ? [byDefault] : listen)
+    if (!unprotected)
+      yield* refuseExposed(endpoints, "tcp_table(5) asks nobody for a password", "unprotected")
     const entries = Option.isNone(table) ? ([["key", "value"]] as const) : yield* read(table.value)
     const service = PostfixTable.memory(entries)
     const converse = PostfixServer.protocol()
     return StreamServerService.make({
       name: "postfix",
       description,
-      endpoint: yield* servers(listen.length === 0 ? [byDefault] : listen),
+      endpoint: endpoints,
       connectionsMax,
+      // Postfix keeps its connections, and makes new ones.
+      drainTimeout: "1 second",
       protocol: (transport) => Effect.provideService(converse(transport), PostfixTable.PostfixTable, service),
       onStart: tryIt(String.raw`get ${Option.isNone(table) ? "key" : "KEY"}\n`)
     })
