@@ -151,6 +151,8 @@ describe("spindle postfix", () => {
         yield* refused("postfix", ["--table", path.join(folder, "nowhere")]),
         /^--table: .*nowhere/
       )
+      assert.match(yield* refused("postfix", ["--listen", "tcp:7423"]), /can be reached by others/)
+      yield* make("postfix", ["--listen", "tcp:7423", "--unprotected"])
     })
   )
 })
