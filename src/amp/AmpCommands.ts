@@ -90,9 +90,8 @@ export class AmpCommands<R> {
     this.queue.length = 0
   }
 
-  /** Takes a command, and gives back what has to be done before the next box. False when there are too many. */
-  take(name: string, tag: Uint8Array | undefined, box: Box): Effect.Effect<void, never, R> | false {
-    const work = this.respond(name, tag, box)
+  /** Takes the work on a command, and gives back what has to be done before the next box. False when there is too much. */
+  take(work: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> | false {
     if (this.active < this.limits.commandsMax) return this.begin(work)
     if (this.host.mustRead()) {
       if (this.queue.length >= this.limits.commandsQueuedMax) return false
@@ -138,7 +137,8 @@ export class AmpCommands<R> {
     )
   }
 
-  private respond(name: string, tag: Uint8Array | undefined, box: Box): Effect.Effect<void, never, R> {
+  /** The work on a command. */
+  respond(name: string, tag: Uint8Array | undefined, box: Box): Effect.Effect<void, never, R> {
     const responding = this.responder.find(name)
     if (responding === undefined) return this.unhandled(name, tag)
     if (responding._tag === "Boxes") {
@@ -215,16 +215,17 @@ export class AmpCommands<R> {
     }
     return Effect.suspend(() => {
       // Twisted's answer has no values: the protocol is in their place.
-      if (tag !== undefined) this.sendPairs(AmpSession.answerPairs(tag, []))
+      // Nobody waits for room where it is the last box.
+      if (tag !== undefined) void this.sendPairs(AmpSession.answerPairs(tag, []))
       this.host.switchTo(given as Protocol<Transport, unknown, R>)
       return Effect.void
     })
   }
 
-  /** Nobody waits for room here: these are small, and the last ones. */
-  private sendPairs(pairs: ReadonlyArray<Pair>): void {
+  /** Sends at once, and gives what is left to wait for: a peer that asks without reading is not read from either. */
+  private sendPairs(pairs: ReadonlyArray<Pair>): Effect.Effect<void> {
     const bytes = this.large.encode(pairs)
-    if (Result.isSuccess(bytes)) void this.outlet.send(bytes.success)
+    return Result.isSuccess(bytes) ? this.sent(undefined, bytes.success) : Effect.void
   }
 
   private failed(
@@ -235,8 +236,8 @@ export class AmpCommands<R> {
     const code = tag === undefined ? undefined : declaredCode(command, cause)
     if (code === undefined) return this.unknown(command.name, tag, cause)
     return Effect.suspend(() => {
-      this.sendPairs(AmpSession.errorPairs(tag!, code.code, code.description))
-      return command.fatal.has(code.code) ? this.host.quit(undefined) : Effect.void
+      const sent = this.sendPairs(AmpSession.errorPairs(tag!, code.code, code.description))
+      return command.fatal.has(code.code) ? this.host.quit(undefined) : sent
     })
   }
 
@@ -251,8 +252,9 @@ export class AmpCommands<R> {
   ): Effect.Effect<void> {
     if (Cause.hasInterruptsOnly(cause)) return Effect.void
     return Effect.suspend(() => {
-      if (tag !== undefined)
-        this.sendPairs(AmpSession.errorPairs(tag, AmpSession.unknownCode, "Unknown Error"))
+      if (tag !== undefined) {
+        void this.sendPairs(AmpSession.errorPairs(tag, AmpSession.unknownCode, "Unknown Error"))
+      }
       return this.host.quit(
         Cause.map(cause, (error) =>
           error instanceof InvalidResponse ||
@@ -270,7 +272,7 @@ export class AmpCommands<R> {
     if (tag === undefined) {
       return this.unknown(name, tag, Cause.fail(new UnhandledCommand({ description })))
     }
-    return Effect.sync(() =>
+    return Effect.suspend(() =>
       this.sendPairs(AmpSession.errorPairs(tag, AmpSession.unhandledCode, description))
     )
   }

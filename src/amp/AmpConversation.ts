@@ -228,20 +228,25 @@ class Running<R> {
         return this.malformed(received.detail)
       case "Command": {
         const { name, tag } = received
-        if (name === startTlsCommand.name && tag !== undefined && this.responder.find(name) === undefined) {
-          if (this.tlsRequested(tag)) return undefined
-        }
-        if (
-          name === AmpLargeValues.command.name &&
-          tag !== undefined &&
-          this.largeValuesRequested(tag, box)
-        ) {
-          return undefined
-        }
-        const next = this.commands.take(name, tag, box)
+        const own = tag === undefined ? undefined : this.ownCommand(name, tag, box)
+        if (own === Effect.void) return undefined
+        const next = this.commands.take(own ?? this.commands.respond(name, tag, box))
         return next === false ? Effect.fail(this.error(new Overloaded({ limit: this.queuedMax }))) : next
       }
     }
+  }
+
+  /** What is done here of a command that the connection itself responds to, and what is left to wait for. */
+  private ownCommand(name: string, tag: Uint8Array, box: Box): Effect.Effect<void> | undefined {
+    if (name === AmpLargeValues.command.name) return this.largeValuesRequested(tag, box)
+    return name === startTlsCommand.name && this.responder.find(name) === undefined
+      ? this.tlsRequested(tag)
+      : undefined
+  }
+
+  private sendNow(bytes: Uint8Array): Effect.Effect<void> {
+    const sent = this.outlet.send(bytes)
+    return sent === Effect.void ? Effect.void : Effect.ignore(sent)
   }
 
   private get queuedMax(): number {
@@ -307,21 +312,21 @@ class Running<R> {
     })
   }
 
-  /** False where it is refused: then nobody handles it, as in a peer that does not know it. */
-  private largeValuesRequested(tag: Uint8Array, box: Box): boolean {
+  /** `undefined` where it is refused: then nobody handles it, as in a peer that does not know it. */
+  private largeValuesRequested(tag: Uint8Array, box: Box): Effect.Effect<void> | undefined {
     const own = this.large.boxBytesMax
-    if (own === 0) return false
+    if (own === 0) return undefined
     const codec = AmpCommand.codecOf(AmpLargeValues.command)
     const asked = codec.arguments.decode(box)
-    if (Result.isFailure(asked)) return false
+    if (Result.isFailure(asked)) return undefined
     const answer = Result.flatMap(codec.response.encode({ boxBytesMax: own }, "all"), (pairs) =>
       encodePairs(AmpSession.answerPairs(tag, pairs))
     )
-    if (Result.isFailure(answer)) return false
+    if (Result.isFailure(answer)) return undefined
     this.decoder.acceptLargeValues(own)
-    void this.outlet.send(answer.success)
+    const sent = this.sendNow(answer.success)
     this.large.learn((asked.success as { readonly boxBytesMax: number }).boxBytesMax)
-    return true
+    return sent
   }
 
   // --- TLS ----------------------------------------------------------------------------------------------
@@ -379,24 +384,24 @@ class Running<R> {
     return this.options.role !== "server"
   }
 
-  /** The peer asks for TLS. False where there is none: then nobody handles it. */
-  private tlsRequested(tag: Uint8Array): boolean {
+  /** The peer asks for TLS. `undefined` where there is none: then nobody handles it. */
+  private tlsRequested(tag: Uint8Array): Effect.Effect<void> | undefined {
     const { tls } = this.options
-    if (tls === undefined && !this.isClient) return false
-    const answer = (pairs: ReturnType<typeof AmpSession.answerPairs>) => Result.getOrThrow(encodePairs(pairs))
+    if (tls === undefined && !this.isClient) return undefined
+    const encoded = (pairs: ReturnType<typeof AmpSession.answerPairs>) =>
+      Result.getOrThrow(encodePairs(pairs))
     if (this.isSecured) {
-      void this.outlet.send(answer(AmpSession.errorPairs(tag, AmpSession.tlsCode, "TLS is on already")))
-      return true
+      return this.sendNow(encoded(AmpSession.errorPairs(tag, AmpSession.tlsCode, "TLS is on already")))
     }
     this.tlsAsked = true
     this.outlet.hold()
     this.turnTo({
       _tag: "Tls",
       tls: tls ?? {},
-      reply: answer(AmpSession.answerPairs(tag, [])),
+      reply: encoded(AmpSession.answerPairs(tag, [])),
       done: () => {}
     })
-    return true
+    return Effect.void
   }
 
   private changeToTls(turn: Extract<Turn<R>, { readonly _tag: "Tls" }>): Effect.Effect<void, TransportError> {

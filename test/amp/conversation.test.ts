@@ -16,8 +16,12 @@ import * as AmpGroup from "../../src/amp/AmpGroup.ts"
 import * as AmpResponder from "../../src/amp/AmpResponder.ts"
 import * as AmpServer from "../../src/amp/AmpServer.ts"
 import * as AmpWire from "../../src/amp/AmpWire.ts"
+import * as PersistentClient from "../../src/protocol/PersistentClient.ts"
+import * as Server from "../../src/protocol/Server.ts"
+import * as Endpoint from "../../src/reactor/Endpoint.ts"
+import { Reactor } from "../../src/reactor/Reactor.ts"
 import type { Transport } from "../../src/reactor/Transport.ts"
-import { readAll } from "../memory/pair.ts"
+import { readAll, world as memory } from "../memory/pair.ts"
 import { now, observed, serve } from "../protocol/serving.ts"
 
 class Refused extends Data.TaggedError("Refused")<{ readonly description: string }> {}
@@ -279,6 +283,38 @@ describe("handlers", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("a peer that asks without reading the answers is not read from either", () =>
+    Effect.gen(function* () {
+      for (const [name, extra] of [
+        ["Nobody", {}],
+        ["Echo", { text: "x".repeat(1000) }],
+        ["Spindle-Large-Values", { boxBytesMax: "100000" }],
+        ["Refusing", {}]
+      ] as const) {
+        const { connect, dial, network, release, settled } = yield* world({ commandsMax: 8 })
+        yield* Deferred.fail(release, new Refused({ description: "x".repeat(1000) }))
+        const raw = yield* dial
+        const bytes = bytesOf({ _command: name === "Refusing" ? "Wait" : name, _ask: "1", ...extra })
+        const count = Math.ceil((8 * 1_048_576) / bytes.length)
+        let sent = 0
+        const flooding = yield* Effect.forkChild(
+          Effect.whileLoop({
+            while: () => sent < count,
+            body: () => raw.send(bytes),
+            step: () => void sent++
+          }),
+          now
+        )
+        for (let i = 0; i < 200; i++) yield* settled
+        assert.isUndefined(flooding.pollUnsafe(), `${name}: ${sent} of ${count}`)
+        assert.isBelow(sent * bytes.length, 2 * 1_048_576, name)
+        yield* Fiber.interrupt(flooding)
+        yield* raw.abort
+        void [connect, network]
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("a peer that only asks while it is asked is overloading", () =>
     observed(({ logs, reports }) =>
       Effect.gen(function* () {
@@ -535,6 +571,40 @@ describe("other protocols", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("what is asked behind StartTLS waits for its answer", () =>
+    Effect.gen(function* () {
+      const seen: Array<ReadonlyArray<string>> = []
+      const server = yield* serve((transport: Transport) =>
+        Effect.gen(function* () {
+          const decoder = AmpWire.decoder()
+          const next = Effect.map(transport.receive, (bytes) => {
+            decoder.push(bytes)
+            return decoder.drain().map((one) => Buffer.from(one.get("_command")!).toString())
+          })
+          seen.push(yield* next)
+          yield* transport.send(bytesOf({ _error: "1", _error_code: "TLS_ERROR", _error_description: "no" }))
+          seen.push(yield* next)
+        })
+      )
+      const { calls, connection } = yield* AmpClient.make(yield* server.dial, group)
+      const starting = yield* Effect.forkChild(reasonOf(connection.startTls({ serverName: "x" })), now)
+      const asking = yield* Effect.forkChild(reasonOf(calls.Echo({ text: "x" })), now)
+      assert.strictEqual(yield* Fiber.join(starting), "UnknownRemoteError")
+      assert.strictEqual(yield* Fiber.join(asking), "ConnectionLost")
+      assert.deepStrictEqual(seen, [["StartTLS"], ["Echo"]])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("whoever gives up StartTLS before its answer has no connection any more", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((transport: Transport) => transport.receiveEach(() => Effect.void))
+      const { calls, connection } = yield* AmpClient.make(yield* server.dial, group)
+      const starting = yield* Effect.forkChild(connection.startTls({ serverName: "x" }), now)
+      yield* Fiber.interrupt(starting)
+      assert.strictEqual(yield* reasonOf(calls.Echo({ text: "x" })), "ConnectionLost")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect(
     "StartTLS is unhandled without options, and plaintext behind it is never taken for protected",
     () =>
@@ -564,6 +634,48 @@ describe("other protocols", () => {
       }).pipe(Effect.scoped)
   )
 })
+
+it.effect("a server may ask without having been asked; a client is a service, and comes back", () =>
+  Effect.gen(function* () {
+    class Calls extends AmpClient.Service<Calls, typeof group>()("test/Calls") {}
+    const told: Array<string> = []
+    const { network, reactor } = yield* memory()
+    const on = Effect.provideService(Reactor, reactor)
+    const at = { host: "127.0.0.1", port: 7 }
+    const responder = AmpResponder.make(AmpGroup.make(Echo), {
+      Echo: ({ text }: { readonly text: string }) => Effect.succeed({ text: `${text}!` })
+    })
+    const server = Server.make(
+      Endpoint.tcp({ port: 7 }),
+      AmpServer.protocol(responder, {
+        connected: (peer) =>
+          Effect.ignore(Effect.map(peer.call(Echo, { text: "welcome" }), ({ text }) => void told.push(text)))
+      })
+    )
+    const scope = yield* Scope.make()
+    yield* on(Scope.provide(server, scope))
+    const program = Effect.flatMap(Calls, (calls) => calls.Echo({ text: "hello" }))
+    const answer = yield* on(
+      Effect.provide(program, AmpClient.layer(Calls, Endpoint.tcpClient(at), group, { responder }))
+    )
+    assert.deepStrictEqual(answer, { text: "hello!" })
+    assert.deepStrictEqual(told, ["welcome!"])
+
+    const persistent = yield* on(
+      PersistentClient.make(Endpoint.tcpClient(at), (transport) =>
+        AmpClient.make(transport, group, { responder })
+      )
+    )
+    const ask = persistent.use(({ calls }) => calls.Echo({ text: "again" }))
+    assert.deepStrictEqual(yield* ask, { text: "again!" })
+    yield* Scope.close(scope, Exit.void)
+    yield* network.settled
+    yield* on(server)
+    const asking = yield* Effect.forkChild(ask, now)
+    yield* TestClock.adjust("10 seconds")
+    assert.deepStrictEqual(yield* Fiber.join(asking), { text: "again!" })
+  }).pipe(Effect.scoped)
+)
 
 it.effect("nothing is left of a client whose scope has ended", () =>
   Effect.gen(function* () {
