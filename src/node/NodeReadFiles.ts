@@ -34,15 +34,18 @@ const attempt = <A>(method: string, path: string, read: () => A) =>
       })
   })
 
-const kindOf = (stats: fs.Stats): FileSystem.File.Type =>
+const kindOf = (stats: fs.BigIntStats): FileSystem.File.Type =>
   stats.isFile() ? "File" : stats.isDirectory() ? "Directory" : "Unknown"
 
-/** `exists`, the type in `stat`, `readFile`, `readFileString` and `readDirectory`, not recursive; whatever else is asked of it is not there. */
+/** `exists`, type and size in `stat`, `readDirectory` (not recursive), `readFile` and `readFileString`; whatever else is asked of it is not there. */
 export const make: FileSystem.FileSystem = FileSystem.makeNoop({
   exists: (path) => Effect.sync(() => fs.existsSync(path)),
   stat: (path) =>
-    attempt("stat", path, () => ({ type: kindOf(fs.statSync(path)) }) as unknown as FileSystem.File.Info),
+    attempt("stat", path, () => {
+      const stats = fs.statSync(path, { bigint: true })
+      return { type: kindOf(stats), size: stats.size } as unknown as FileSystem.File.Info
+    }),
+  readDirectory: (path) => attempt("readDirectory", path, () => fs.readdirSync(path)),
   readFile: (path) => attempt("readFile", path, () => fs.readFileSync(path)),
-  readFileString: (path) => attempt("readFileString", path, () => fs.readFileSync(path, "utf8")),
-  readDirectory: (path) => attempt("readDirectory", path, () => fs.readdirSync(path))
+  readFileString: (path) => attempt("readFileString", path, () => fs.readFileSync(path, "utf8"))
 })

@@ -1,4 +1,5 @@
 export * as NodeAccounts from "./NodeAccounts.ts"
+export * as NodeDescriptorReactor from "./NodeDescriptorReactor.ts"
 export * as NodeDetach from "./NodeDetach.ts"
 export * as NodeDump from "./NodeDump.ts"
 export * as NodeDuplex from "./NodeDuplex.ts"

@@ -6,6 +6,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Listener } from "./Listener.ts"
+import type { Input } from "./ProxyHeader.ts"
 import type { Reactor } from "./Reactor.ts"
 import type { ConnectError, ListenError } from "./ReactorError.ts"
 import type * as Tls from "./Tls.ts"
@@ -197,6 +198,20 @@ export interface SecuredClient {
   readonly tls: Tls.ClientOptions
 }
 
+/** A connection made by another endpoint, that begins with a PROXY header. TLS around it (`securedClient`) comes behind the header. */
+export interface ProxiedClient {
+  readonly _tag: "ProxiedClient"
+  readonly inner: Client
+  /** Of the header. Default 2. */
+  readonly version?: 1 | 2 | undefined
+  /**
+   * `own` (default): the ends of this connection, as if there were no proxy; over a UNIX socket, whose ends nobody else could use,
+   * nobody. `local`: nobody is spoken for, as in a health check. Or a header, or what makes one of the connection:
+   * `ProxyHeader.forwarding(client)` passes the connection of a client on.
+   */
+  readonly header?: "own" | "local" | Input | ((transport: Transport) => Input) | undefined
+}
+
 /** A kind of endpoint from elsewhere: it connects by means of the reactor it is given. */
 export interface CustomClient {
   readonly _tag: "CustomClient"
@@ -211,6 +226,7 @@ export type Client =
   | FdClient
   | StdioClient
   | SecuredClient
+  | ProxiedClient
   | CustomClient
 
 // --- datagrams ------------------------------------------------------------------------------------------
@@ -327,6 +343,12 @@ export const stdioClient = (args: Args<StdioClient> = {}): StdioClient => ({ ...
 export const securedClient = (args: Args<SecuredClient>): SecuredClient => ({
   ...args,
   _tag: "SecuredClient"
+})
+
+/** Connections of `inner`, with a PROXY header in front. */
+export const proxiedClient = (args: Args<ProxiedClient>): ProxiedClient => ({
+  ...args,
+  _tag: "ProxiedClient"
 })
 
 /** A server endpoint that somebody else knows how to open. */

@@ -50,6 +50,8 @@ export const format = (endpoint: Endpoint.Server | Endpoint.Client | Endpoint.Ud
       return `secured${clientTlsOptions(endpoint.tls)}:${format(endpoint.inner)}`
     case "ProxiedServer":
       return `haproxy${proxyOptions(endpoint.proxy)}:${format(endpoint.inner)}`
+    case "ProxiedClient":
+      return `haproxy${proxiedClientOptions(endpoint)}:${format(endpoint.inner)}`
     case "FdClient":
       return `fd:${endpoint.fd}${seconds("timeout", endpoint.timeout)}${streamOptions(endpoint)}`
     case "TcpClient":
@@ -72,6 +74,10 @@ const unixPath = (path: string): string =>
 
 const proxyOptions = ({ headerBytesMax, headerTimeout, trusted }: Endpoint.ProxyOptions): string =>
   `${option("trusted", trusted.join(","))}${seconds("headerTimeout", headerTimeout)}${option("headerBytesMax", headerBytesMax)}`
+
+/** A header of other contents has no text. */
+const proxiedClientOptions = ({ header, version }: Endpoint.ProxiedClient): string =>
+  `${option("version", version)}${header === "local" ? option("local", true) : ""}`
 
 const connectOptions = ({
   attemptDelay,

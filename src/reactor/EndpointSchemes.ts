@@ -180,7 +180,7 @@ export const stdio: EndpointScheme = make({
 
 export const haproxy: EndpointScheme = make({
   name: "haproxy",
-  doc: "another endpoint behind proxies, which name the real peers by PROXY headers",
+  doc: "another endpoint with PROXY headers: behind proxies, which name the real peers; or naming oneself, as a client",
   serverWrapper: form({
     arguments: {
       trusted: {
@@ -192,6 +192,28 @@ export const haproxy: EndpointScheme = make({
       headerBytesMax: { kind: Argument.bytes, doc: "the longest version 2 header; default 4096" }
     },
     make: (proxy) => (inner: Endpoint.Server) => Endpoint.proxied({ inner, proxy })
+  }),
+  clientWrapper: form({
+    arguments: {
+      version: {
+        kind: Argument.choice(["1", "2"]),
+        doc: "of the PROXY header that goes first; default 2"
+      },
+      local: {
+        kind: Argument.boolean,
+        doc: "nobody is spoken for, as in a health check (version 2); default no: the ends of the connection are named"
+      }
+    },
+    check: ({ local, version }) =>
+      local === true && version === "1" ? conflict("local", "version 1 has no LOCAL") : undefined,
+    make: (values) => (inner: Endpoint.Client) =>
+      Endpoint.proxiedClient(
+        present({
+          inner,
+          version: values.version === undefined ? undefined : values.version === "1" ? 1 : 2,
+          header: values.local === undefined ? undefined : values.local ? "local" : "own"
+        } as const)
+      )
   })
 })
 

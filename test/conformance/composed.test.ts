@@ -16,10 +16,7 @@ import * as NodeReactor from "../../src/node/NodeReactor.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as EndpointDescription from "../../src/reactor/EndpointDescription.ts"
 import type { Listener } from "../../src/reactor/Listener.ts"
-import * as ProxyHeader from "../../src/reactor/ProxyHeader.ts"
 import { Reactor } from "../../src/reactor/Reactor.ts"
-import { ConnectError } from "../../src/reactor/ReactorError.ts"
-import * as Reason from "../../src/reactor/Reason.ts"
 import type * as Tls from "../../src/reactor/Tls.ts"
 import type { Closeable } from "../../src/reactor/Transport.ts"
 import * as ReactorSuite from "../../src/testing/ReactorSuite.ts"
@@ -114,29 +111,8 @@ const secured = (kind: Kind, tls: Trusting): Kind => ({
 /** As a proxy connects: the header names our own ends, so that both sides agree on them. */
 const proxying =
   (version: 1 | 2) =>
-  (inner: Endpoint.Client): Endpoint.CustomClient =>
-    Endpoint.customClient({
-      description: "a proxy",
-      connect: Effect.gen(function* () {
-        const reactor = yield* Reactor
-        const transport = yield* reactor.connect(inner)
-        const addresses = {
-          transport: "Stream",
-          source: transport.local,
-          destination: transport.peer
-        } as const
-        const header = Result.getOrThrow(ProxyHeader.encode({ version, addresses }))
-        yield* Effect.mapError(
-          transport.send(header),
-          ({ reason }) =>
-            new ConnectError({
-              endpoint: "a proxy",
-              reason: new Reason.Reset({ detail: "lost before its header was sent", cause: reason })
-            })
-        )
-        return transport
-      })
-    })
+  (inner: Endpoint.Client): Endpoint.ProxiedClient =>
+    Endpoint.proxiedClient({ inner, version })
 
 const proxied = (kind: Kind, version: 1 | 2 = 2): Kind =>
   around(

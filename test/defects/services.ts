@@ -3,12 +3,20 @@ import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as FingerDirectory from "../../src/finger/FingerDirectory.ts"
+import * as FingerServer from "../../src/finger/FingerServer.ts"
 import * as Framed from "../../src/framing/Framed.ts"
 import * as LengthPrefixed from "../../src/framing/LengthPrefixed.ts"
 import * as Lines from "../../src/framing/Lines.ts"
 import * as Ndjson from "../../src/framing/Ndjson.ts"
 import * as Netstrings from "../../src/framing/Netstrings.ts"
+import * as IdentServer from "../../src/ident/IdentServer.ts"
+import * as IdentUsers from "../../src/ident/IdentUsers.ts"
+import * as MemcacheServer from "../../src/memcache/MemcacheServer.ts"
+import * as MemcacheStore from "../../src/memcache/MemcacheStore.ts"
 import * as NodeHandoff from "../../src/node/NodeHandoff.ts"
+import * as PostfixServer from "../../src/postfix/PostfixServer.ts"
+import * as PostfixTable from "../../src/postfix/PostfixTable.ts"
 import * as Idle from "../../src/protocol/Idle.ts"
 import * as Limit from "../../src/protocol/Limit.ts"
 import * as Server from "../../src/protocol/Server.ts"
@@ -40,8 +48,11 @@ const trusted = ["127.0.0.0/8"]
 /** How long the peers of the timed services may take. */
 export const timedMillis = 1_500
 
-const serve = (endpoint: Endpoint.Server, conversation: Conversation, options?: Server.Options): Make =>
-  Server.make(endpoint, conversation, { drainTimeout: "2 seconds", ...options })
+const serve = <R = never>(
+  endpoint: Endpoint.Server,
+  conversation: (transport: Transport) => Effect.Effect<void, unknown, R>,
+  options?: Server.Options
+) => Server.make(endpoint, conversation, { drainTimeout: "2 seconds", ...options })
 const plain = (conversation: Conversation) => serve(Endpoint.tcp(loopback), conversation)
 
 const echo: Conversation = (transport) => transport.receiveEach(transport.send)
@@ -139,6 +150,28 @@ export const services = (identities: Identities | undefined): ReadonlyMap<string
       serve(
         Endpoint.proxied({ inner: Endpoint.tcp(loopback), proxy: { trusted, headerTimeout: timedMillis } }),
         echo
+      )
+    ],
+    [
+      "finger",
+      Effect.provide(
+        serve(Endpoint.tcp(loopback), FingerServer.protocol()),
+        FingerDirectory.layer([{ login: "alice", plan: "Rest." }])
+      )
+    ],
+    ["ident", Effect.provide(serve(Endpoint.tcp(loopback), IdentServer.protocol()), IdentUsers.layer())],
+    [
+      "postfix",
+      Effect.provide(
+        serve(Endpoint.tcp(loopback), PostfixServer.protocol()),
+        PostfixTable.layer([["k", "v"]])
+      )
+    ],
+    [
+      "memcached",
+      Effect.provide(
+        Effect.flatMap(MemcacheServer.make(), (protocol) => serve(Endpoint.tcp(loopback), protocol)),
+        MemcacheStore.layer()
       )
     ],
     [

@@ -362,6 +362,22 @@ describe("haproxy", () => {
     })
   )
 
+  live(
+    "a client that names itself, or nobody, and then talks",
+    Effect.gen(function* () {
+      const { listener, next } = yield* listen("haproxy:trusted=127.0.0.1:tcp:0:interface=127.0.0.1")
+      for (const own of ["haproxy:", "haproxy:version=1:", "haproxy:version=2:", "haproxy:local=yes:"]) {
+        const ours = yield* dial(`${own}tcp:127.0.0.1:${portOf(listener)}`)
+        const theirs = yield* next
+        assert.deepStrictEqual(
+          [theirs.peer, theirs.local].map(NetAddress.formatSocketAddress),
+          [ours.local, ours.peer].map(NetAddress.formatSocketAddress)
+        )
+        yield* talks(ours, theirs)
+      }
+    })
+  )
+
   live.skipWithoutOpenssl(
     "TLS is behind the header, wherever it is written",
     Effect.gen(function* () {

@@ -247,12 +247,14 @@ describe("EndpointFormat.format, of endpoints around others", () => {
     assert.strictEqual(EndpointFormat.format(Result.getOrThrow(parseServerSync(text))), text)
   })
 
-  it.each(["secured:hostname=n:alpn=h2:resume=no:secured:hostname=m:unix:/x:timeout=3", "fd:3", "stdio:"])(
-    "is undone by parseClient: %s",
-    (text) => {
-      assert.strictEqual(EndpointFormat.format(Result.getOrThrow(parseClientSync(text))), text)
-    }
-  )
+  it.each([
+    "secured:hostname=n:alpn=h2:resume=no:secured:hostname=m:unix:/x:timeout=3",
+    "haproxy:version=1:haproxy:local=yes:unix:/x",
+    "fd:3",
+    "stdio:"
+  ])("is undone by parseClient: %s", (text) => {
+    assert.strictEqual(EndpointFormat.format(Result.getOrThrow(parseClientSync(text))), text)
+  })
 })
 
 describe("EndpointAddress.toClient", () => {

@@ -6,6 +6,7 @@ import * as Result from "effect/Result"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as EndpointArgument from "../../src/reactor/EndpointArgument.ts"
 import * as EndpointDescription from "../../src/reactor/EndpointDescription.ts"
+import * as EndpointFormat from "../../src/reactor/EndpointFormat.ts"
 import * as EndpointScheme from "../../src/reactor/EndpointScheme.ts"
 
 const { parseClientSync, parseServer, parseServerSync } = EndpointDescription
@@ -51,7 +52,31 @@ describe("a description around another", () => {
   it("cannot be told to wrap what does not listen", () => {
     assert.match(messageOf("haproxy:trusted=unix:udp:53"), /the scheme "udp" cannot be used to listen/)
     const client = parseClientSync("haproxy:trusted=unix:tcp:h:1")
-    assert.isTrue(Result.isFailure(client))
+    assert.match(
+      Result.isFailure(client) ? client.failure.message : "",
+      /^unknown argument "trusted" of haproxy/
+    )
+  })
+
+  it("as a client: sends a header first", () => {
+    const inner = Endpoint.tcpClient({ host: "h", port: 1, timeout: 3000 })
+    for (const [text, endpoint] of [
+      ["haproxy:tcp:h:1:timeout=3", Endpoint.proxiedClient({ inner })],
+      ["haproxy:version=1:tcp:h:1:timeout=3", Endpoint.proxiedClient({ inner, version: 1 })],
+      [
+        "haproxy:version=2:local=yes:tcp:h:1:timeout=3",
+        Endpoint.proxiedClient({ inner, version: 2, header: "local" })
+      ],
+      ["haproxy:local=no:tcp:h:1:timeout=3", Endpoint.proxiedClient({ inner, header: "own" })]
+    ] as const) {
+      assert.strictEqual(
+        EndpointFormat.format(Result.getOrThrow(parseClientSync(text))),
+        EndpointFormat.format(endpoint),
+        text
+      )
+    }
+    const wrong = parseClientSync("haproxy:version=1:local=yes:tcp:h:1")
+    assert.match(Result.isFailure(wrong) ? wrong.failure.message : "", /^version 1 has no LOCAL/)
   })
 
   it("is nested eight times, and no deeper, whatever its length", () => {

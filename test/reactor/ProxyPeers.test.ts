@@ -10,6 +10,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as NodeReactor from "../../src/node/NodeReactor.ts"
+import * as Client from "../../src/protocol/Client.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as ProxyHeader from "../../src/reactor/ProxyHeader.ts"
@@ -480,6 +481,44 @@ listen it
           socket.once("close", () => resume(Effect.succeed("closed")))
         })
         assert.strictEqual(answer, "hello from [2001:db8::7]:70\n")
+      }
+    })
+  )
+
+  live(
+    "accept-proxy understands our client endpoint, in plaintext and in front of TLS",
+    Effect.gen(function* () {
+      const { port: back, seen } = yield* behind(tcp)
+      const plain = yield* running("accept-proxy", `${local}:${back} send-proxy-v2`)
+      const secured = certificates.available
+        ? yield* running("accept-proxy ssl crt CERT", `${local}:${back} send-proxy-v2`)
+        : undefined
+      const client = ProxyHeader.decode(bytesOf(v2(0x21, 0x11, inet)))
+      const behalf = (yield* Effect.fromResult(client))!.header
+      const named = "192.0.2.1:56324"
+      for (const [header, from] of [
+        ["own", undefined],
+        ["local", undefined],
+        [behalf, named],
+        [() => ({ ...behalf, version: 1 as const }), named]
+      ] as const) {
+        const inner = (port: number) =>
+          Endpoint.proxiedClient({ inner: Endpoint.tcpClient({ host: local, port }), header })
+        const endpoints: Array<Endpoint.Client> = [inner(plain.port)]
+        if (secured !== undefined) {
+          const tls = { authorities: [identities.authority.certificate], serverName: "localhost" }
+          endpoints.push(Endpoint.securedClient({ inner: inner(secured.port), tls }))
+        }
+        for (const endpoint of endpoints) {
+          const transport = yield* Client.connect(endpoint)
+          yield* transport.send("hello\r\n")
+          const answer = Buffer.from(yield* transport.receive).toString()
+          assert.strictEqual(
+            answer,
+            `hello from ${from ?? NetAddress.formatSocketAddress(transport.local)}\n`
+          )
+          assert.strictEqual(seen.at(-1)!.header.command, "Proxy")
+        }
       }
     })
   )

@@ -25,7 +25,7 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
   sql: kernel,
   log: kernel,
   plugin: [...kernel, "log"],
-  app: [...kernel, "node", "auth", "log", "plugin", "inetd", "http"],
+  app: [...kernel, "node", "auth", "log", "plugin"],
   testing: "anything but node",
   // The files that stand in no folder: the index of the kernel, and the command.
   ".": "anything"
@@ -63,7 +63,9 @@ export const floorsHold: Rule = (tree) =>
     const from = folderOf(file.path)
     const to = folderOf(target)
     const allowed = floors[from] ?? [...family, ...(engines[from] ?? [])]
-    if (from === to || allowed === "anything" || (isFamily(from) && isFamily(to))) return undefined
+    if (from === to || allowed === "anything") return undefined
+    // The command runs families by name.
+    if (isFamily(to) && (isFamily(from) || from === "app")) return undefined
     const good = allowed === "anything but node" ? to !== "node" && to !== "." : allowed.includes(to)
     return good ? undefined : `${from}/ may not import ${to === "." ? "the top" : `${to}/`} (${target})`
   })

@@ -40,6 +40,26 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
     load: () => import("./qotd.ts")
   },
   {
+    name: "finger",
+    description: "tells who somebody is (RFC 1288)",
+    load: () => import("./finger.ts")
+  },
+  {
+    name: "ident",
+    description: "tells whose connection it is, or that nobody tells (RFC 1413)",
+    load: () => import("./ident.ts")
+  },
+  {
+    name: "postfix",
+    description: "a table that Postfix asks (tcp_table(5))",
+    load: () => import("./postfix.ts")
+  },
+  {
+    name: "memcached",
+    description: "a cache in memory, for clients of memcached",
+    load: () => import("./memcached.ts")
+  },
+  {
     name: "portforward",
     description: "passes connections on to another place",
     load: () => import("./portforward.ts")

@@ -17,6 +17,13 @@ export const listenFlag = (byDefault: string) =>
     Flag.withDescription(`Where to listen; may be given several times. Default ${byDefault}`)
   )
 
+/** `--connections-max COUNT`, for each endpoint. */
+export const connectionsMaxFlag = Flag.Int("connections-max").pipe(
+  Flag.withDefault(1024),
+  Flag.withMetavar("COUNT"),
+  Flag.withDescription("More connections than these are closed at once; default 1024")
+)
+
 export interface Places {
   readonly streams: ReadonlyArray<Endpoint.Server>
   readonly datagrams: ReadonlyArray<Endpoint.Udp>

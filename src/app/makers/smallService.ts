@@ -1,5 +1,4 @@
 /** What `spindle echo` and its like have in common: a small service over TCP and UDP. */
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as DatagramAnswers from "../../inetd/DatagramAnswers.ts"
 import type { SmallService } from "../../inetd/SmallService.ts"
@@ -10,7 +9,7 @@ import * as DatagramService from "../DatagramService.ts"
 import type * as Service from "../Service.ts"
 import * as ServiceGroup from "../ServiceGroup.ts"
 import * as StreamServerService from "../StreamServerService.ts"
-import { listenFlag, places } from "./listening.ts"
+import { connectionsMaxFlag, listenFlag, places } from "./listening.ts"
 
 /** Where they listen unless told: on loopback, at 7000 and the port of the RFC, which needs no privileges. */
 const byDefault = (port: number): ReadonlyArray<string> => [
@@ -21,11 +20,7 @@ const byDefault = (port: number): ReadonlyArray<string> => [
 /** The flags that all of them have, for the service with that port in its RFC. */
 export const flags = (port: number) => ({
   listen: listenFlag(byDefault(port).join(" and ")),
-  connectionsMax: Flag.Int("connections-max").pipe(
-    Flag.withDefault(1024),
-    Flag.withMetavar("COUNT"),
-    Flag.withDescription("More connections than these are closed at once; default 1024")
-  )
+  connectionsMax: connectionsMaxFlag
 })
 
 export interface Options {

@@ -1,0 +1,24 @@
+/** What to type to try a server, said when it listens. */
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Server from "../../protocol/Server.ts"
+
+/** An address that one can connect to: that of this machine, where a server listens on all. */
+const reachable = (address: NetAddress.IpAddress): string => {
+  if (!NetAddress.isUnspecified(address)) return NetAddress.formatIp(address)
+  return NetAddress.isIpv4Address(address) ? "127.0.0.1" : "::1"
+}
+
+/** `nc` and where the server listens. */
+const netcat = ({ address }: Server.Server): string =>
+  NetAddress.isInetAddress(address)
+    ? `nc ${reachable(address.address)} ${address.port}`
+    : `nc -U ${NetAddress.formatSocketAddress(address)}`
+
+/** Logs a command line for the first of the servers: what is typed stands before its `nc HOST PORT`. */
+export const tryIt =
+  (input: string) =>
+  (servers: ReadonlyArray<Server.Server>): Effect.Effect<void> =>
+    servers[0] === undefined
+      ? Effect.void
+      : Effect.logInfo(`try it: printf '${input}' | ${netcat(servers[0])}`)

@@ -1,0 +1,7 @@
+export * as FingerClient from "./FingerClient.ts"
+export * as FingerDirectory from "./FingerDirectory.ts"
+export * as FingerError from "./FingerError.ts"
+export * as FingerPlans from "./FingerPlans.ts"
+export * as FingerServer from "./FingerServer.ts"
+export * as FingerText from "./FingerText.ts"
+export * as FingerWire from "./FingerWire.ts"

@@ -1,0 +1,7 @@
+export * as IdentClient from "./IdentClient.ts"
+export * as IdentError from "./IdentError.ts"
+export * as IdentProc from "./IdentProc.ts"
+export * as IdentProcWire from "./IdentProcWire.ts"
+export * as IdentServer from "./IdentServer.ts"
+export * as IdentUsers from "./IdentUsers.ts"
+export * as IdentWire from "./IdentWire.ts"

@@ -1,0 +1,141 @@
+/** What a client says, one value for a command: its bytes, and which reply is its last one. Pure. */
+import * as Result from "effect/Result"
+import { MemcacheError, Unsayable } from "./MemcacheError.ts"
+import type { Reply } from "./MemcacheReplyWire.ts"
+import { flagsMax, keyOf } from "./MemcacheWire.ts"
+
+export interface Command {
+  readonly operation: string
+  /** A character for each byte. */
+  readonly line: string
+  readonly block: Uint8Array | undefined
+  readonly isLast: (reply: Reply) => boolean
+}
+
+export type Said = Result.Result<Command, MemcacheError>
+
+const unsayable = (operation: string, detail: string) =>
+  Result.fail(new MemcacheError({ operation, reason: new Unsayable({ detail }) }))
+
+const always = () => true
+const isEnd = ({ line }: Reply): boolean => line === "END" || isError(line)
+/** Of `stats reset`, too. */
+const isStatsEnd = ({ line }: Reply): boolean => line === "END" || line === "RESET" || isError(line)
+
+/** Whether a line says that something is wrong: it is always the last of its command. */
+export const isError = (line: string): boolean =>
+  line === "ERROR" || line.startsWith("CLIENT_ERROR ") || line.startsWith("SERVER_ERROR ")
+
+/** The bytes; a value of this size and more goes by itself, uncopied. */
+export const encode = ({ block, line }: Command): ReadonlyArray<Uint8Array> => {
+  if (block === undefined) return [Buffer.from(`${line}\r\n`, "latin1")]
+  if (block.length < copiedBytesMax) {
+    const bytes = Buffer.allocUnsafeSlow(line.length + block.length + 4)
+    bytes.write(`${line}\r\n`, "latin1")
+    bytes.set(block, line.length + 2)
+    bytes.write("\r\n", line.length + 2 + block.length, "latin1")
+    return [bytes]
+  }
+  return [Buffer.from(`${line}\r\n`, "latin1"), block, Buffer.from("\r\n")]
+}
+
+const copiedBytesMax = 4_096
+
+const withKey = (operation: string, key: string, f: (key: string) => Command): Said => {
+  const bytes = keyOf(key)
+  return bytes === undefined
+    ? unsayable(
+        operation,
+        `a key has 1 to 250 bytes, no spaces and no control characters: "${key.slice(0, 60)}"`
+      )
+    : Result.succeed(f(bytes))
+}
+
+const simple = (operation: string, line: string): Command => ({
+  operation,
+  line,
+  block: undefined,
+  isLast: always
+})
+
+/** `get`, `gets`, `gat TIME`, `gats TIME` of some keys. */
+export const get = (command: string, keys: ReadonlyArray<string>): Said => {
+  const operation = command.split(" ", 1)[0]!
+  const words = [command]
+  for (const key of keys) {
+    const bytes = keyOf(key)
+    if (bytes === undefined) return withKey(operation, key, () => simple(operation, ""))
+    words.push(bytes)
+  }
+  return Result.succeed({ operation, line: words.join(" "), block: undefined, isLast: isEnd })
+}
+
+export const store = (
+  operation: string,
+  key: string,
+  value: Uint8Array,
+  flags: number,
+  time: number,
+  cas?: string | undefined
+): Said => {
+  if (!Number.isInteger(flags) || flags < 0 || flags > flagsMax)
+    return unsayable(operation, "flags are 32 bits")
+  if (cas !== undefined && !/^\d{1,20}$/.test(cas)) return unsayable(operation, `"${cas}" is no CAS`)
+  return withKey(operation, key, (bytes) => ({
+    operation,
+    line: `${operation} ${bytes} ${flags} ${time} ${value.length}${cas === undefined ? "" : ` ${cas}`}`,
+    block: value,
+    isLast: always
+  }))
+}
+
+export const remove = (key: string): Said =>
+  withKey("delete", key, (bytes) => simple("delete", `delete ${bytes}`))
+
+export const count = (operation: "incr" | "decr", key: string, delta: bigint): Said =>
+  delta < 0n || delta >= 2n ** 64n
+    ? unsayable(operation, "a delta is 0 to 2^64 - 1")
+    : withKey(operation, key, (bytes) => simple(operation, `${operation} ${bytes} ${delta}`))
+
+export const touch = (key: string, time: number): Said =>
+  withKey("touch", key, (bytes) => simple("touch", `touch ${bytes} ${time}`))
+
+export const stats = (about: string): Said =>
+  /^[a-z_ ]*$/.test(about)
+    ? Result.succeed({
+        operation: "stats",
+        line: about === "" ? "stats" : `stats ${about}`,
+        block: undefined,
+        isLast: isStatsEnd
+      })
+    : unsayable("stats", "statistics have names of letters")
+
+export const version: Said = Result.succeed(simple("version", "version"))
+export const verbosity = (level: number): Said =>
+  Number.isInteger(level) && level >= 0
+    ? Result.succeed(simple("verbosity", `verbosity ${level}`))
+    : unsayable("verbosity", "a level is a whole number")
+export const flushAll = (delay: number): Said =>
+  Result.succeed(simple("flush_all", delay === 0 ? "flush_all" : `flush_all ${delay}`))
+
+const metaFlag = /^[A-Za-z][!-~]{0,120}$/
+
+/** A meta command. `q` is refused: where nothing is said nobody knows what the next reply belongs to. */
+export const meta = (
+  command: "mg" | "ms" | "md" | "ma" | "mn" | "me",
+  key: string,
+  flags: ReadonlyArray<string>,
+  value?: Uint8Array | undefined
+): Said => {
+  const wrong = flags.find((flag) => !metaFlag.test(flag) || flag.startsWith("q"))
+  if (wrong !== undefined) return unsayable(command, `"${wrong}" cannot be a flag here`)
+  if ((command === "ms") !== (value !== undefined))
+    return unsayable(command, "ms has a value, the others have none")
+  if (command === "mn") return Result.succeed(simple("mn", "mn"))
+  return withKey(command, key, (bytes) => ({
+    operation: command,
+    line: [command, bytes, ...(value === undefined ? [] : [value.length]), ...flags].join(" "),
+    block: value,
+    isLast: always
+  }))
+}

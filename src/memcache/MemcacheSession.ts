@@ -1,0 +1,181 @@
+/**
+ * The rules of a connection: requests in, replies out. Pure: bytes and time come in, replies go to an output.
+ *
+ * One session a connection, one engine for all of them.
+ */
+import type { Decoder } from "../framing/Decoder.ts"
+import type { MemcacheEngine } from "./MemcacheEngine.ts"
+import { meta } from "./MemcacheMeta.ts"
+import type { MemcacheOutput } from "./MemcacheOutput.ts"
+import { stats } from "./MemcacheStats.ts"
+import type { Request, Store } from "./MemcacheRequestLine.ts"
+
+type Get = Extract<Request, { readonly _tag: "Get" }>
+
+/** What is to be done when `run` returns: wait for input, send what is there and go on, or send it and close. */
+export type Next = "Input" | "Send" | "Close"
+
+/** So much output is sent before more is made: a client that asks for much and reads nothing costs this. */
+const outputBytesMax = 262_144
+
+export class MemcacheSession {
+  private readonly engine: MemcacheEngine
+  private readonly output: MemcacheOutput
+  /** A `get` of many keys, in the middle of it. */
+  private getting: Get | undefined = undefined
+  private place = 0
+
+  constructor(engine: MemcacheEngine, output: MemcacheOutput) {
+    this.engine = engine
+    this.output = output
+  }
+
+  /** Answers as many of the requests that are whole as there is room for. */
+  run(decoder: Decoder<Request>, now: number): Next {
+    const { output } = this
+    for (;;) {
+      if (this.getting !== undefined && !this.get(this.getting, now)) return "Send"
+      if (output.bytes >= outputBytesMax) return "Send"
+      const request = decoder.next()
+      if (request === undefined) {
+        if (decoder.failure === undefined) return "Input"
+        if (decoder.failure.reason._tag === "FrameTooLong") output.text("CLIENT_ERROR line too long\r\n")
+        return "Close"
+      }
+      if (!this.answer(request, now)) return "Close"
+    }
+  }
+
+  /** `false`: the connection ends. */
+  private answer(request: Request, now: number): boolean {
+    const { counters, store } = this.engine
+    switch (request._tag) {
+      case "Get":
+        this.getting = request
+        this.place = 0
+        return true
+      case "Store":
+        this.keep(request, now)
+        return true
+      case "Delete": {
+        const item = store.get(request.key, now)
+        if (item === undefined) counters.delete_misses++
+        else {
+          counters.delete_hits++
+          store.remove(request.key)
+        }
+        this.say(item === undefined ? "NOT_FOUND" : "DELETED", request.noreply)
+        return true
+      }
+      case "Count":
+        this.count(request, now)
+        return true
+      case "Touch": {
+        const item = store.get(request.key, now)
+        counters.cmd_touch++
+        if (item === undefined) counters.touch_misses++
+        else {
+          counters.touch_hits++
+          item.expiresAt = this.engine.expiry(request.time, now)
+        }
+        this.say(item === undefined ? "NOT_FOUND" : "TOUCHED", request.noreply)
+        return true
+      }
+      case "Meta":
+        meta(request, this.engine, this.output, now)
+        return true
+      case "FlushAll":
+        counters.cmd_flush++
+        // A delay of more than 30 days is a date.
+        store.flush(request.delay === 0 ? now : this.engine.expiry(request.delay, now), now)
+        this.say("OK", request.noreply)
+        return true
+      case "Stats":
+        this.output.text(stats(request.about, this.engine, now))
+        return true
+      case "Version":
+        this.output.text(`VERSION ${version}\r\n`)
+        return true
+      case "Verbosity":
+        // Taken, and of no effect: what is logged is the application's to say.
+        this.say("OK", request.noreply)
+        return true
+      case "Quit":
+        return false
+      case "Invalid":
+        this.say(request.reply, request.reply === "")
+        return !request.isFatal
+    }
+  }
+
+  /** `false` when there is no room for the rest. */
+  private get({ keys, time, withCas }: Get, now: number): boolean {
+    const { engine, output } = this
+    const { counters, store } = engine
+    while (this.place < keys.length) {
+      if (output.bytes >= outputBytesMax) return false
+      const item = store.get(keys[this.place++]!, now)
+      counters.cmd_get++
+      if (time !== undefined) counters.cmd_touch++
+      if (item === undefined) {
+        counters.get_misses++
+        if (time !== undefined) counters.touch_misses++
+        continue
+      }
+      counters.get_hits++
+      if (time !== undefined) {
+        counters.touch_hits++
+        item.expiresAt = engine.expiry(time, now)
+      }
+      item.wasFetched = true
+      item.accessedAt = now
+      const head = `VALUE ${item.key} ${item.flags} ${item.value.length}`
+      output.text(withCas ? `${head} ${item.cas}\r\n` : `${head}\r\n`)
+      output.value(item.value)
+      output.text("\r\n")
+    }
+    output.text("END\r\n")
+    this.getting = undefined
+    return true
+  }
+
+  private keep(request: Store, now: number): void {
+    const { engine } = this
+    const { counters } = engine
+    const { flags, key, mode, noreply, time, value } = request
+    counters.cmd_set++
+    const cas = mode === "cas" ? Number(request.cas) : undefined
+    const stored = engine.keep(mode, key, value, flags, engine.expiry(time, now), now, cas)
+    if (mode === "cas") {
+      if (stored === "NOT_FOUND") counters.cas_misses++
+      else if (stored === "EXISTS") counters.cas_badval++
+      else counters.cas_hits++
+    }
+    this.say(stored === "TOO_LARGE" ? "SERVER_ERROR object too large for cache" : stored, noreply)
+  }
+
+  private count(request: Extract<Request, { readonly _tag: "Count" }>, now: number): void {
+    const { counters, store } = this.engine
+    const { delta, isDown, key, noreply } = request
+    const item = store.get(key, now)
+    if (item === undefined) {
+      if (isDown) counters.decr_misses++
+      else counters.incr_misses++
+      return this.say("NOT_FOUND", noreply)
+    }
+    if (isDown) counters.decr_hits++
+    else counters.incr_hits++
+    const after = this.engine.count(item, delta, isDown, now)
+    if (after === "NON_NUMERIC") {
+      return this.say("CLIENT_ERROR cannot increment or decrement non-numeric value", noreply)
+    }
+    this.say(after === "TOO_LARGE" ? "SERVER_ERROR out of memory in incr" : String(after), noreply)
+  }
+
+  private say(line: string, noreply: boolean): void {
+    if (!noreply) this.output.text(`${line}\r\n`)
+  }
+}
+
+/** What `version` says: clients look at it for what a server can do. The commands here are those of memcached 1.6. */
+export const version = "1.6.0-spindle"

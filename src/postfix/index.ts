@@ -1,0 +1,5 @@
+export * as PostfixClient from "./PostfixClient.ts"
+export * as PostfixError from "./PostfixError.ts"
+export * as PostfixServer from "./PostfixServer.ts"
+export * as PostfixTable from "./PostfixTable.ts"
+export * as PostfixWire from "./PostfixWire.ts"

@@ -1,0 +1,224 @@
+/** `spindle finger` and its like: one protocol family each, from their command lines; in memory. */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { builtIn } from "../../../src/app/makers/builtIn.ts"
+import { UsageError } from "../../../src/app/cli/UsageError.ts"
+import * as Endpoint from "../../../src/reactor/Endpoint.ts"
+import { Reactor } from "../../../src/reactor/Reactor.ts"
+import { read, readAll, world } from "../../memory/pair.ts"
+import { observed } from "../../protocol/serving.ts"
+import { run } from "../running.ts"
+import { service } from "./making.ts"
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "spindle-families-"))
+afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+const load = (name: string) =>
+  Effect.map(
+    Effect.promise(() => builtIn.find((one) => one.name === name)!.load()),
+    ({ maker }) => maker
+  )
+
+const make = (name: string, args: ReadonlyArray<string>) =>
+  Effect.flatMap(load(name), (maker) => service(maker, args))
+
+/** It runs in memory; a conversation with it, and what was logged about trying it. */
+const serving = <A, E, R>(
+  name: string,
+  args: ReadonlyArray<string>,
+  use: (given: {
+    /** What it says to an input until it closes, or, without `ends`, at once. */
+    readonly ask: (port: number, input: string, ends?: boolean) => Effect.Effect<string, unknown>
+    readonly hints: ReadonlyArray<string>
+  }) => Effect.Effect<A, E, R>
+) =>
+  observed(({ logs }) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { network, reactor } = yield* world()
+        yield* Effect.provideService(run(yield* make(name, args)), Reactor, reactor)
+        const ask = (port: number, input: string, ends = true) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const client = yield* reactor.connect(Endpoint.tcpClient({ host: "127.0.0.1", port }))
+              yield* client.send(input)
+              if (ends) yield* client.end
+              yield* network.settled
+              return yield* ends ? readAll(client) : read(client)
+            })
+          )
+        return yield* use({
+          ask,
+          get hints() {
+            return logs.map(({ text }) => text).filter((text) => text.startsWith("try it"))
+          }
+        })
+      })
+    )
+  )
+
+/** The one line that a command line is refused with. */
+const refused = (name: string, args: ReadonlyArray<string>) =>
+  Effect.map(Effect.flip(make(name, args)), (error) => {
+    assert.instanceOf(error, UsageError)
+    assert.notInclude(error.message, "\n")
+    return error.message
+  })
+
+describe("spindle finger", () => {
+  it.effect("by default: on loopback, an example, no list", () =>
+    serving(
+      "finger",
+      [],
+      Effect.fnUntraced(function* ({ ask, hints }) {
+        assert.match(yield* ask(7079, "spindle\r\n"), /^Login: spindle\r\n.*--plans DIRECTORY\.\r\n$/s)
+        assert.strictEqual(yield* ask(7079, "\r\n"), "Finger online user list denied\r\n")
+        assert.deepStrictEqual(hints, [String.raw`try it: printf 'spindle\r\n' | nc 127.0.0.1 7079`])
+      })
+    )
+  )
+
+  it.effect("plans from a directory", () =>
+    Effect.gen(function* () {
+      fs.writeFileSync(path.join(folder, "alice.plan"), "To the sea.\n")
+      fs.writeFileSync(path.join(folder, "secret"), "no")
+      const args = ["--plans", folder, "--list", "--listen", "tcp:79:interface=127.0.0.1"]
+      yield* serving(
+        "finger",
+        args,
+        Effect.fnUntraced(function* ({ ask }) {
+          assert.strictEqual(yield* ask(79, "alice\r\n"), "Login: alice\r\nPlan:\r\nTo the sea.\r\n")
+          assert.match(yield* ask(79, "secret\r\n"), /No such user/)
+          assert.match(yield* ask(79, "\r\n"), /^Login [^\n]*\r\nalice\r\n$/)
+        })
+      )
+      assert.match(yield* refused("finger", ["--plans", path.join(folder, "nowhere")]), /^--plans: .*nowhere/)
+      assert.match(yield* refused("finger", ["--plans", path.join(folder, "secret")]), /is no directory$/)
+    })
+  )
+})
+
+describe("spindle ident", () => {
+  const asked = "22, 23\r\n"
+
+  it.effect("names nobody by default; one name, where it is told to", () =>
+    Effect.gen(function* () {
+      for (const [args, answer] of [
+        [[], "22, 23 : ERROR : HIDDEN-USER\r\n"],
+        [["--user", "somebody"], "22, 23 : USERID : UNIX : somebody\r\n"]
+      ] as const) {
+        yield* serving(
+          "ident",
+          args,
+          Effect.fnUntraced(function* ({ ask, hints }) {
+            assert.strictEqual(yield* ask(7113, asked), answer)
+            assert.deepStrictEqual(hints, [String.raw`try it: printf '6193, 23\r\n' | nc 127.0.0.1 7113`])
+          })
+        )
+      }
+      assert.match(yield* refused("ident", ["--user", "a", "--real-users"]), /^--user and --real-users/)
+    })
+  )
+})
+
+describe("spindle postfix", () => {
+  it.effect("an example by default; a file as postmap reads it", () =>
+    Effect.gen(function* () {
+      yield* serving(
+        "postfix",
+        [],
+        Effect.fnUntraced(function* ({ ask, hints }) {
+          assert.strictEqual(yield* ask(7423, "get key\n"), "200 value\n")
+          assert.deepStrictEqual(hints, [String.raw`try it: printf 'get key\n' | nc 127.0.0.1 7423`])
+        })
+      )
+      const file = path.join(folder, "table")
+      fs.writeFileSync(file, "# a comment\n\nalice@example.org  alice,\n  bob\nlonely\n__proto__ x\n")
+      yield* serving(
+        "postfix",
+        ["--table", file],
+        Effect.fnUntraced(function* ({ ask }) {
+          assert.strictEqual(
+            yield* ask(7423, "get alice@example.org\nget lonely\nget __proto__\nget toString\n"),
+            "200 alice,%20bob\n200 \n200 x\n500 not%20found\n"
+          )
+        })
+      )
+      assert.match(
+        yield* refused("postfix", ["--table", path.join(folder, "nowhere")]),
+        /^--table: .*nowhere/
+      )
+      assert.match(yield* refused("postfix", ["--listen", "tcp:7423"]), /can be reached by others/)
+      yield* make("postfix", ["--listen", "tcp:7423", "--unprotected"])
+    })
+  )
+})
+
+describe("spindle memcached", () => {
+  it.effect("a cache on loopback; a small one where it is told so", () =>
+    Effect.gen(function* () {
+      yield* serving(
+        "memcached",
+        [],
+        Effect.fnUntraced(function* ({ ask, hints }) {
+          const text = "set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n"
+          assert.strictEqual(yield* ask(11_211, text), "STORED\r\nVALUE k 0 5\r\nhello\r\nEND\r\n")
+          assert.deepStrictEqual(hints, [
+            String.raw`try it: printf 'set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n' | nc 127.0.0.1 11211`
+          ])
+        })
+      )
+      yield* serving(
+        "memcached",
+        [
+          "-m",
+          "1",
+          "-I",
+          "1000",
+          "--listen",
+          "tcp:1:interface=127.0.0.1",
+          "--listen",
+          "tcp:2:interface=127.0.0.1"
+        ],
+        Effect.fnUntraced(function* ({ ask }) {
+          yield* ask(1, "set k 0 0 1\r\n1\r\n")
+          // One store for all places.
+          const said = yield* ask(2, `get k\r\nset k 0 0 1001\r\n${"x".repeat(1001)}\r\nstats settings\r\n`)
+          assert.match(
+            said,
+            /^VALUE k 0 1\r\n1\r\nEND\r\nSERVER_ERROR object too large .*STAT maxbytes 1048576\r\n/s
+          )
+        })
+      )
+    })
+  )
+
+  it.effect("is not put where others can reach it, unless that is said", () =>
+    Effect.gen(function* () {
+      for (const where of [
+        "tcp:11211",
+        "tcp6:11211",
+        "tcp:11211:interface=192.0.2.1",
+        "haproxy:trusted=unix:unix:/x"
+      ]) {
+        assert.match(
+          yield* refused("memcached", ["--listen", where]),
+          /can be reached by others, and memcached asks nobody/
+        )
+      }
+      for (const where of ["tcp:11211:interface=127.0.0.2", "tcp6:11211:interface=[::1]", "unix:/x"]) {
+        yield* make("memcached", ["--listen", where])
+      }
+      yield* make("memcached", ["--listen", "tcp:11211", "--unprotected"])
+      for (const args of [
+        ["-m", "0"],
+        ["-m", "1", "-I", "2000000"],
+        ["--idle-timeout", "0"]
+      ])
+        yield* refused("memcached", args)
+    })
+  )
+})
