@@ -3,12 +3,18 @@ import * as fs from "node:fs"
 import { assert, describe, it as base } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import * as Lines from "../../src/framing/Lines.ts"
+import * as MemcacheClient from "../../src/memcache/MemcacheClient.ts"
+import * as MemcacheServer from "../../src/memcache/MemcacheServer.ts"
+import * as MemcacheStore from "../../src/memcache/MemcacheStore.ts"
 import * as Client from "../../src/protocol/Client.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as Swarm from "../../src/sim/Swarm.ts"
 import * as World from "../../src/sim/World.ts"
+import * as Linearizability from "../../src/testing/Linearizability.ts"
 import * as SimTest from "../../src/testing/SimTest.ts"
 
 const it = SimTest.extend(base, {
@@ -66,6 +72,58 @@ const persistent = Effect.gen(function* () {
   )
 })
 
+/** Clients of one memcached set and read some keys while the network fails; what they saw must have an order. */
+const memcached = Effect.gen(function* () {
+  const { history, record } = Linearizability.recorder<
+    Linearizability.RegisterInput<string>,
+    string | boolean
+  >()
+  const clients = yield* World.dial("clients", { min: 1, max: 4 })
+  const operations = yield* World.dial("operations", { min: 1, max: 25 })
+  const store = MemcacheServer.layer(Endpoint.tcp({ port: 11_211 })).pipe(
+    Layer.provide(MemcacheStore.layer())
+  )
+  yield* World.host("server", Layer.launch(store))
+  const names = Array.from({ length: clients }, (_, i) => `client${i}`)
+  const client = (name: string) =>
+    Effect.gen(function* () {
+      const cache = yield* MemcacheClient.connect(
+        [{ endpoint: Endpoint.tcpClient({ host: "server", port: 11_211, timeout: "1 second" }) }],
+        { timeout: "1 second" }
+      )
+      for (let i = 0; i < operations; i++) {
+        const key = `key${yield* Random.nextIntBetween(0, 2)}`
+        const value = `${name} ${i}`
+        const set = record(name, { _tag: "Write", key, value }, Effect.as(cache.set(key, value), true))
+        const get = record(
+          name,
+          { _tag: "Read", key },
+          Effect.map(cache.get(key), (found) =>
+            found === undefined ? "" : new TextDecoder().decode(found.value)
+          )
+        )
+        yield* Effect.ignore(Effect.timeout((yield* Random.nextBoolean) ? set : get, "3 seconds"))
+        yield* Effect.sleep("50 millis")
+      }
+    })
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      yield* Swarm.swarm({
+        hosts: ["server", ...names],
+        kinds: ["partition", "oneWay", "isolate", "degrade", "reset", "stop", "slow"],
+        every: "500 millis"
+      })
+      yield* Effect.forEach(names, (name) => World.at(name, Effect.scoped(client(name))), {
+        concurrency: "unbounded"
+      })
+    })
+  )
+  const verdict = Linearizability.check(Linearizability.registers(""), history(), { stepsMax: 100_000 })
+  // With many writes of unknown end it may be too much to search: then nothing is known.
+  if (verdict._tag === "NotLinearizable") return yield* Effect.die(Linearizability.format(verdict))
+  return history().filter(({ output }) => output !== undefined).length
+})
+
 /** A server is stopped while clients talk: what it has begun to answer arrives, and nobody waits for ever. */
 const stopping = Effect.gen(function* () {
   const clients = yield* World.dial("clients", { min: 1, max: 8 })
@@ -110,6 +168,15 @@ describe("pieces in a failing world", () => {
     "a persistent client is there again when all is well",
     { seeds: 60, expect: nothingIsLeft },
     persistent
+  )
+
+  it.sim(
+    "a memcached is one thing, whoever asks",
+    {
+      seeds: 60,
+      expect: ({ exit }) => assert.isTrue(Exit.isSuccess(exit))
+    },
+    memcached
   )
 
   it.sim(
