@@ -11,7 +11,7 @@ void [process.stdout, process.stderr]
 const program = Effect.gen(function* () {
   const file = yield* NodeLogFile.make({ path, lossLine: (lost) => `lost ${lost}` })
   if (how === "many" || how === "many, exit") {
-    for (let n = 0; n < 100_000; n++) file.write(`line ${n}`)
+    for (let n = 0; n < 80_000; n++) file.write(`line ${n}`)
     if (how === "many, exit") process.exit(0)
     return
   }

@@ -91,8 +91,9 @@ describe("a daemon", () => {
       const place = yield* Spindle.place
       yield* Spindle.says(place, ["run", visits, "--daemon", "--log-format", "json"])
       const pid = Spindle.pidOf(place)
-      const [, port] = /127\.0\.0\.1:(\d+)/.exec(place.read("visits.log"))!
-      yield* Effect.exit(exchange(Number(port), "boom\r\n"))
+      const port = () => /127\.0\.0\.1:(\d+)/.exec(place.read("visits.log"))?.[1]
+      yield* Spindle.until("its log says where it listens", () => port() !== undefined)
+      yield* Effect.exit(exchange(Number(port()), "boom\r\n"))
       yield* Spindle.until("it has crashed", () => !Spindle.isAlive(pid))
       const last = JSON.parse(place.read("visits.log").trimEnd().split("\n").at(-1)!) as object
       assert.deepInclude(last, { level: "fatal", message: "uncaughtException" })
