@@ -120,7 +120,14 @@ export class NodeLogFile {
 
   /** Writes what came until now, as far as it is taken at once. */
   flushNow(): void {
-    if (!this.writeRest() || this.pending.length === 0) return
+    if (this.writeRest()) this.writePending()
+    if (this.rest !== undefined) return
+    for (const done of this.waiting) done()
+    this.waiting.clear()
+  }
+
+  private writePending(): void {
+    if (this.pending.length === 0) return
     const lines = this.pending
     this.pending = []
     this.pendingLength = 0
@@ -234,8 +241,6 @@ export class NodeLogFile {
     this.rest = undefined
     // How many lines were in it nobody has counted.
     if (outcome._tag !== "Taken") this.isOver = true
-    for (const done of this.waiting) done()
-    this.waiting.clear()
     return true
   }
 

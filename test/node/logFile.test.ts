@@ -468,6 +468,18 @@ describe("a process that ends", () => {
       assert.isTrue(out.stdout === expected)
       assert.isTrue((yield* run("+", "many")).stderr === expected)
       assert.isTrue((yield* run("-", "many, exit")).stdout === expected)
+      // What waits is more than a pipe takes, each time that it is read.
+      const sip = `while (sysread(STDIN, $b, 65536)) { syswrite(STDOUT, $b); select(undef, undef, undef, 0.01) }`
+      const slow = yield* Child.run("bash", [
+        "-c",
+        `"$@" | perl -e '${sip}'`,
+        "-",
+        process.execPath,
+        child,
+        "-",
+        "many"
+      ])
+      assert.isTrue(slow.stdout === expected)
     })
   )
 
