@@ -291,7 +291,9 @@ export abstract class DatagramPort implements Datagram, LoopOwner {
       if (this.state === "Closed") return Effect.void
       return Effect.uninterruptible(
         Effect.callback<void>((resume) => {
-          this.closedWaiters.push(() => resume(Effect.void))
+          // The fiber may have yielded since, and the platform been quicker.
+          if (this.state === "Closed") resume(Effect.void)
+          else this.closedWaiters.push(() => resume(Effect.void))
         })
       )
     })
