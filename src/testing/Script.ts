@@ -6,6 +6,7 @@
  * yield* Script.run(protocol, [Script.gives("PING\r\n"), Script.expects("PONG\r\n"), Script.ends, Script.expectsClose])
  * ```
  */
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -226,16 +227,18 @@ export const make = (
 
 /**
  * Runs a protocol over such a transport, in a connection's scope, as a server does: its end closes the connection. Fails with
- * its failure, or as soon as something happens that the script does not say, or when the protocol is over before the script is.
+ * its failure (`Done` is none), or as soon as something happens that the script does not say, or when the protocol is over before the script is.
  */
 export const run = <E, R>(
   protocol: Conversation<Transport, E, R>,
   steps: ReadonlyArray<Step>,
   options: StringTransport.Options = {}
-): Effect.Effect<void, E | ScriptMismatch, Exclude<R, Scope.Scope>> =>
+): Effect.Effect<void, Exclude<E, Cause.Done> | ScriptMismatch, Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
     const player = yield* begin(steps, options)
-    const conversation = Effect.scoped(Effect.suspend(() => protocol(player.transport)))
+    const conversation = Effect.scoped(Effect.suspend(() => protocol(player.transport))).pipe(
+      Effect.catchIf(Cause.isDone, () => Effect.void)
+    )
     const whole = Effect.gen(function* () {
       const exit = yield* Effect.exit(conversation)
       yield* player.transport.close
@@ -247,4 +250,8 @@ export const run = <E, R>(
     // A mismatch ends the protocol, too.
     const broken = Effect.andThen(Deferred.await(player.outcome), Effect.never)
     return yield* Effect.raceFirst(whole, broken)
-  }).pipe(Effect.scoped) as Effect.Effect<void, E | ScriptMismatch, Exclude<R, Scope.Scope>>
+  }).pipe(Effect.scoped) as Effect.Effect<
+    void,
+    Exclude<E, Cause.Done> | ScriptMismatch,
+    Exclude<R, Scope.Scope>
+  >

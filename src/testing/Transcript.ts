@@ -14,6 +14,7 @@
  * `)
  * ```
  */
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -49,12 +50,12 @@ export class TranscriptMismatch extends Data.TaggedError("TranscriptMismatch")<{
 
 type Side = Dialogue.Side
 
-/** Runs a protocol as the server, `S:`; this plays the client. Fails with the protocol's failure, too. */
+/** Runs a protocol as the server, `S:`; this plays the client. Fails with the protocol's failure, too; its `Done` is a normal end. */
 export const server = <E, R>(
   protocol: Conversation<Transport, E, R>,
   dialogue: string,
   options: Options = {}
-): Effect.Effect<void, E | TranscriptMismatch, Exclude<R, Scope.Scope>> =>
+): Effect.Effect<void, Exclude<E, Cause.Done> | TranscriptMismatch, Exclude<R, Scope.Scope>> =>
   hold("S", protocol, dialogue, options)
 
 /** Runs a protocol as the client, `C:`; this plays the server. */
@@ -62,7 +63,7 @@ export const client = <E, R>(
   protocol: Conversation<Transport, E, R>,
   dialogue: string,
   options: Options = {}
-): Effect.Effect<void, E | TranscriptMismatch, Exclude<R, Scope.Scope>> =>
+): Effect.Effect<void, Exclude<E, Cause.Done> | TranscriptMismatch, Exclude<R, Scope.Scope>> =>
   hold("C", protocol, dialogue, options)
 
 const hold = <E, R>(
@@ -70,7 +71,7 @@ const hold = <E, R>(
   protocol: Conversation<Transport, E, R>,
   dialogue: string,
   options: Options
-): Effect.Effect<void, E | TranscriptMismatch, Exclude<R, Scope.Scope>> => {
+): Effect.Effect<void, Exclude<E, Cause.Done> | TranscriptMismatch, Exclude<R, Scope.Scope>> => {
   const events = Dialogue.parse(dialogue)
   return Effect.forEach(
     options.ways ?? (["whole", "bytewise"] as const),
@@ -78,7 +79,7 @@ const hold = <E, R>(
     { discard: true }
   ).pipe(Effect.provide(TestClock.layer(), { local: true }), Effect.scoped) as Effect.Effect<
     void,
-    E | TranscriptMismatch,
+    Exclude<E, Cause.Done> | TranscriptMismatch,
     Exclude<R, Scope.Scope>
   >
 }
@@ -126,6 +127,8 @@ class Holding {
         }
       })
       const conversation = Effect.scoped(Effect.suspend(() => protocol(transport))).pipe(
+        // A normal end, as servers take it.
+        Effect.catchIf(Cause.isDone, () => Effect.void),
         Effect.onExit(() =>
           Effect.andThen(
             transport.close,

@@ -24,7 +24,7 @@ const mail = Lines.over()((lines) =>
         yield* lines.send("250 HELP")
       } else yield* lines.send("250 OK")
     }
-  }).pipe(Effect.catchIf(Cause.isDone, () => Effect.void))
+  })
 )
 
 const talk = `
