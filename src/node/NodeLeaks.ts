@@ -84,6 +84,7 @@ export const watch = <Note extends object>(note: (generators: boolean) => Note):
     return listening.run(take(true), () => listen.apply(this, parameters as never))
   }
   net.Server.prototype.listen = watchingListen
+  Generators.warm()
   hook.enable()
   const files = Files.watch(() => {
     const taken = take(true)
