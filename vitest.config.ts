@@ -7,7 +7,7 @@ export default defineConfig({
     passWithNoTests: false,
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/nodeVersion.ts", "test/support/compileCache.ts"],
-    setupFiles: ["test/support/compileCache.ts", "test/support/leaks.ts"],
+    setupFiles: ["test/support/compileCache.ts", "src/testingSetup.ts"],
     testTimeout: 20_000,
     // Many tests ask the real system, in real time: where others use the machine too, a second try may be allowed. It is told.
     retry: Number(process.env.TEST_RETRIES ?? 0),

@@ -125,7 +125,7 @@ describe("a run", () => {
           for (const file of ["tsconfig.json", "tsconfig.base.json", "package.json"]) {
             fs.copyFileSync(path.join(root, file), path.join(folder, file))
           }
-          for (const link of ["node_modules", "test/support"]) {
+          for (const link of ["node_modules", "src", "test/support"]) {
             fs.symlinkSync(path.join(root, link), path.join(folder, link))
           }
           fs.writeFileSync(path.join(folder, "vitest.config.ts"), config)
@@ -167,9 +167,15 @@ describe("a run", () => {
           "timer.test.ts",
           "socket.test.ts"
         ])
-        assert.match(stderr, /left behind: 1 Timeout/)
-        assert.match(stderr, /left behind: 1 TCPServerWrap/)
-        assert.strictEqual(lastLine(stdout), "3 passed, 4 failed")
+        assert.match(
+          stderr,
+          /"leaves a timer" left behind:\n {2}a timer \(every 1000 ms\), made\n {4}at .*timer\.test\.ts:/
+        )
+        assert.match(
+          stderr,
+          /"leaves a server" left behind:\n {2}a TCP server .*, made\n {4}at .*socket\.test\.ts:/
+        )
+        assert.strictEqual(lastLine(stdout), "1 passed, 4 failed")
         assert.strictEqual(code, 1)
       }),
     40_000

@@ -23,8 +23,12 @@ interface Manifest {
   readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>
 }
 const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as Manifest
+/** Runs where Vitest does only. */
+const setup = "./testing/setup"
 const modules = Object.entries(manifest.exports).flatMap(([subpath, target]) =>
-  typeof target === "string" ? [] : [{ name: path.posix.join("spindle", subpath), target }]
+  typeof target === "string" || subpath === setup
+    ? []
+    : [{ name: path.posix.join("spindle", subpath), target }]
 )
 
 /** Runs a program that must end with code 0. */
@@ -175,6 +179,32 @@ describe("the package", () => {
         assert.strictEqual(stdout.trim(), String(modules.length))
       }),
     60_000
+  )
+
+  it.live(
+    "brings a setup for the consumer's Vitest",
+    () =>
+      Effect.gen(function* () {
+        fs.symlinkSync(path.join(root, "node_modules/vitest"), path.join(project, "node_modules/vitest"))
+        fs.writeFileSync(
+          path.join(project, "vitest.config.mjs"),
+          `export default { test: { setupFiles: ["spindle/testing/setup"] } }`
+        )
+        fs.writeFileSync(
+          path.join(project, "leaky.test.mjs"),
+          `import { it } from "vitest"\nit("is tidy", () => {})\nit("leaks", () => {\n  setInterval(() => {}, 1e6)\n})`
+        )
+        const vitest = path.join(project, "node_modules/vitest/vitest.mjs")
+        const options = { cwd: project, env: { NO_COLOR: "1" }, timeout: 60_000 }
+        const { code, stderr, stdout } = yield* Child.run(process.execPath, [vitest, "run"], options)
+        assert.strictEqual(code, 1, stdout + stderr)
+        assert.match(
+          stderr,
+          /"leaks" left behind:\n {2}a timer \(every 1000000 ms\), made\n {4}at .*leaky\.test\.mjs:4:3/
+        )
+        assert.match(stdout, /1 failed \| 1 passed/)
+      }),
+    70_000
   )
 
   it.live("brings the spindle command", () =>

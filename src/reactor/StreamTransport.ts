@@ -394,6 +394,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
             Effect.sync(() => {
               this.successor = secured
               for (const resume of this.goneWaiters ?? []) resume(secured.gone)
+              for (const resume of this.closedWaiters ?? []) resume(secured.closed)
             })
           ),
           Effect.mapError((reason) => this.error("startTls", reason))
@@ -491,7 +492,6 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
 
 /** Shared by all to whom nothing came that had to wait. */
 const noInput = new InputQueue()
-
 const doneExit: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
 const isDone = (exit: Exit.Failure<never, TransportError | Cause.Done>): boolean => exit === doneExit
 

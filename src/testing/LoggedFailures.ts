@@ -1,5 +1,6 @@
 /**
- * An unexpected failure in the log fails the test. Twisted: `TestCase.flushLoggedErrors`.
+ * An unexpected failure in the log fails the test. Twisted: `TestCase.flushLoggedErrors`. With the setup file
+ * `spindle/testing/setup` it does in each test; without, in those that have the layer:
  *
  * ```ts
  * it.effect("...", () =>
@@ -19,6 +20,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Failure from "../result/Failure.ts"
 import { make } from "../result/FailureValue.ts"
+import * as LeakOwner from "./LeakOwner.ts"
 
 /** Failures were logged, and the test did not say that it knew. */
 export class UnflushedFailures extends Data.TaggedError("UnflushedFailures")<{
@@ -67,6 +69,26 @@ const complaint = (failures: ReadonlyArray<Failure.Failure<unknown>>): string =>
     ...failures.map((failure) => Failure.render(failure))
   ].join("\n\n")
 
+type Flush = LoggedFailures["Service"]["flush"]
+
+/** Takes out of `logged` what is meant. */
+const flushFrom =
+  (logged: Array<Failure.Failure<unknown>>): Flush =>
+  (matchers) => {
+    const isMeant = (failure: Failure.Failure<unknown>): boolean =>
+      matchers.length === 0 ||
+      matchers.some((matcher) => Failure.find(asErrors(failure), matcher)._tag === "Some")
+    const flushed = logged.filter(isMeant)
+    for (const failure of flushed) logged.splice(logged.indexOf(failure), 1)
+    return flushed
+  }
+
+const verdict = (failures: ReadonlyArray<Failure.Failure<unknown>>): UnflushedFailures | undefined =>
+  failures.length === 0 ? undefined : new UnflushedFailures({ failures, message: complaint(failures) })
+
+const isLooked = (entry: Logger.Options<unknown>, level: LogLevel.Severity): boolean =>
+  LogLevel.isGreaterThanOrEqualTo(entry.logLevel, level)
+
 const collect = (options: Options) =>
   Effect.gen(function* () {
     const others = yield* Logger.CurrentLoggers
@@ -74,31 +96,58 @@ const collect = (options: Options) =>
     const level = options.level ?? "Warn"
 
     const logger = Logger.make<unknown, void>((entry) => {
-      const failures = LogLevel.isGreaterThanOrEqualTo(entry.logLevel, level) ? failuresOf(entry) : []
+      const failures = isLooked(entry, level) ? failuresOf(entry) : []
       // What is collected is either expected, or told by the failing test.
       if (failures.length > 0) logged.push(...failures)
       else others.forEach((other) => other.log(entry))
     })
 
-    const flush: LoggedFailures["Service"]["flush"] = (matchers) => {
-      const isMeant = (failure: Failure.Failure<unknown>): boolean =>
-        matchers.length === 0 ||
-        matchers.some((matcher) => Failure.find(asErrors(failure), matcher)._tag === "Some")
-      const flushed = logged.filter(isMeant)
-      for (const failure of flushed) logged.splice(logged.indexOf(failure), 1)
-      return flushed
-    }
-
+    const flush = flushFrom(logged)
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
-        const failures = flush([])
-        return failures.length === 0
-          ? Effect.void
-          : Effect.die(new UnflushedFailures({ failures, message: complaint(failures) }))
+        const unflushed = verdict(flush([]))
+        return unflushed === undefined ? Effect.void : Effect.die(unflushed)
       })
     )
     return Context.make(LoggedFailures, { flush }).pipe(Context.add(Logger.CurrentLoggers, new Set([logger])))
   })
+
+// --- for all tests ----------------------------------------------------------------------------------------
+
+interface Ambient {
+  readonly logged: WeakMap<LeakOwner.Owner, Array<Failure.Failure<unknown>>>
+}
+
+const key = Symbol.for("spindle/testing/LoggedFailures")
+const registry = globalThis as unknown as { [key]?: Ambient }
+
+/**
+ * Collects from now on, for the whole process, what the default loggers are given, for the test that logs it; they log
+ * it, too. Idempotent. For setups: `spindle/testing/setup` is one.
+ */
+export const start = (options: Options = {}): void => {
+  if (registry[key] !== undefined) return
+  const { logged } = (registry[key] = { logged: new WeakMap() })
+  const level = options.level ?? "Warn"
+  const logger = Logger.make<unknown, void>((entry) => {
+    const failures = isLooked(entry, level) ? failuresOf(entry) : []
+    if (failures.length === 0) return
+    const owner = LeakOwner.current()
+    const known = logged.get(owner)
+    if (known === undefined) logged.set(owner, failures.slice())
+    else known.push(...failures)
+  })
+  // The set that all have who were given no loggers of their own.
+  const defaults = Context.get(Context.empty(), Logger.CurrentLoggers) as Set<Logger.Logger<unknown, unknown>>
+  defaults.add(logger)
+}
+
+const ambient = (owner: LeakOwner.Owner): Array<Failure.Failure<unknown>> | undefined =>
+  registry[key] === undefined ? undefined : (registry[key].logged.get(owner) ?? [])
+
+/** What an owner logged and nobody flushed, as a complaint; it is forgotten then. */
+export const unflushed = (owner: LeakOwner.Owner): UnflushedFailures | undefined =>
+  verdict(flushFrom(ambient(owner) ?? [])([]))
 
 /**
  * Collects failures that are logged, by `Failure.report`, by a server, by `Effect.logError` with a cause, instead of
@@ -124,9 +173,19 @@ export const expect: {
 
 /**
  * Takes out of the log the failures that are meant (all, if nothing is), and gives them in the order they were logged.
- * Matchers are those of `Failure.trap`; they look at defects, too.
+ * Matchers are those of `Failure.trap`; they look at defects, too. A defect where nothing collects.
  */
 export const flushLoggedFailures = (
   ...matchers: ReadonlyArray<Failure.Matcher<unknown>>
-): Effect.Effect<ReadonlyArray<Failure.Failure<unknown>>, never, LoggedFailures> =>
-  Effect.map(LoggedFailures, ({ flush }) => flush(matchers))
+): Effect.Effect<ReadonlyArray<Failure.Failure<unknown>>> =>
+  Effect.flatMap(Effect.serviceOption(LoggedFailures), (own) => {
+    if (own._tag === "Some") return Effect.succeed(own.value.flush(matchers))
+    const logged = ambient(LeakOwner.current())
+    return logged === undefined
+      ? Effect.die(
+          new TypeError(
+            "nothing collects failures: provide LoggedFailures.layer(), or use spindle/testing/setup"
+          )
+        )
+      : Effect.succeed(flushFrom(logged)(matchers))
+  })

@@ -9,6 +9,7 @@ import * as Application from "../../src/app/Application.ts"
 import * as Service from "../../src/app/Service.ts"
 import { Switchboard } from "./applicationKit.ts"
 import { Journal, settle } from "./serviceKit.ts"
+import * as LeakCheck from "../../src/testing/LeakCheck.ts"
 
 class Store extends Context.Service<Store, string>()("test/Store") {}
 class Disk extends Context.Service<Disk, string>()("test/Disk") {}
@@ -121,7 +122,7 @@ describe("Application", () => {
             )
         })
         const app = Application.make({ name: "app", services: [journal.service("a"), slow] })
-        const { board, fiber } = yield* running(app)
+        const { board, fiber } = yield* LeakCheck.abandoned(running(app))
         journal.take()
         yield* board.send("TERM")
         yield* settle

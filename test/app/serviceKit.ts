@@ -1,4 +1,5 @@
 /** Services that write down what happens to them, and fail when they are told to. */
+import { afterEach } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,6 +12,10 @@ import {
   type ServiceNode,
   type ServiceTree
 } from "../../src/app/index.ts"
+import { flushLoggedFailures } from "../../src/testing/LoggedFailures.ts"
+
+// They fail on purpose, and each failure is logged.
+afterEach(() => Effect.runPromise(flushLoggedFailures()))
 
 export class Journal {
   lines: Array<string> = []

@@ -9,6 +9,7 @@ import type { Transport } from "../../src/reactor/Transport.ts"
 import { pairOn, read, readAll, reasonOf, world } from "../memory/pair.ts"
 import { now, observed, sink } from "./serving.ts"
 import { errorOf, phaseOf, watched } from "./timing.ts"
+import * as LoggedFailures from "../../src/testing/LoggedFailures.ts"
 
 /** Sends a byte every so often, until `count` are sent. */
 const trickle = (
@@ -158,6 +159,7 @@ describe("Timeout.over", () => {
       yield* dial
       yield* TestClock.adjust("17 seconds")
       assert.strictEqual(errorOf(seen.ended), "a defect")
+      assert.lengthOf(yield* LoggedFailures.flushLoggedFailures(), 1)
     })
   )
 

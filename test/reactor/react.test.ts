@@ -11,6 +11,7 @@ import { ExitCode, react } from "../../src/reactor/react.ts"
 import { type Signal, Signals } from "../../src/reactor/Signals.ts"
 import { faultsOf, isDone, now, observed } from "../protocol/serving.ts"
 import * as Child from "../support/child.ts"
+import * as LeakCheck from "../../src/testing/LeakCheck.ts"
 
 /** Signals that the test sends, and how many listen to them. */
 const makeSignals = () => {
@@ -141,7 +142,7 @@ describe("react", () => {
     Effect.gen(function* () {
       const { layer, send } = makeSignals()
       const main = Effect.onInterrupt(Effect.never, () => Effect.never)
-      const fiber = yield* Effect.forkChild(Effect.provide(react(main), layer), now)
+      const fiber = yield* LeakCheck.abandoned(Effect.forkDetach(Effect.provide(react(main), layer), now))
       yield* send("TERM")
       yield* Effect.yieldNow
       assert.isFalse(isDone(fiber))
@@ -156,7 +157,7 @@ describe("react", () => {
         const { layer, send } = makeSignals()
         const ending = (finalizer: Effect.Effect<never>) =>
           Effect.provide(react(Effect.addFinalizer(() => finalizer)), layer)
-        const fiber = yield* Effect.forkChild(ending(Effect.never), now)
+        const fiber = yield* LeakCheck.abandoned(Effect.forkDetach(ending(Effect.never), now))
         yield* send("TERM")
         yield* send("TERM")
         assert.strictEqual(yield* Fiber.join(fiber), 143)

@@ -10,6 +10,7 @@ import { TestClock } from "effect/testing"
 import * as UnhandledFailure from "../../src/reactor/UnhandledFailure.ts"
 import * as Deferred from "../../src/result/Deferred.ts"
 import * as Failure from "../../src/result/Failure.ts"
+import * as LoggedFailures from "../../src/testing/LoggedFailures.ts"
 import { causesOf, clean, is, reported, wordOf } from "./deferreds.ts"
 
 const reports = (
@@ -178,6 +179,7 @@ describe("a failure that was reported", () => {
         assert.isTrue(news.fired)
         // One that goes on as it is, without having been a value.
         d.fromEffect(Failure.withReporting(Effect.fail("told on the way")))
+        assert.lengthOf(yield* LoggedFailures.flushLoggedFailures(), 1)
       }).pipe(Effect.provideService(Logger.CurrentLoggers, new Set())),
     // What is not told yet of a cause of several.
     ['fail "news"']

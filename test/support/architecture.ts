@@ -27,7 +27,7 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
   plugin: [...kernel, "log"],
   app: [...kernel, "node", "auth", "log", "plugin"],
   testing: "anything but node",
-  // The files that stand in no folder: the index of the kernel, and the command.
+  // The files that stand in no folder: the index of the kernel, the command, and the setup of tests.
   ".": "anything"
 }
 
@@ -285,7 +285,10 @@ export const runsEffects: ReadonlyMap<string, string> = new Map([
   ["interop/SocketListener.ts", "a listener is told to drop a connection from outside any fiber"],
   ["interop/TransportSocket.ts", "whoever waits for input must be told when the scope of a reader ends"],
   ["sim/Running.ts", "a world runs its program within one call, without an event loop"],
-  ["testing/suite/ReactorCase.ts", "the suite accepts connections as a server does"]
+  ["testing/suite/ReactorCase.ts", "the suite accepts connections as a server does"],
+  ["testing/LeakCheck.ts", "an effect starts on a stack of its own, so that what it makes is known by it"],
+  ["testing/LeakFibers.ts", "one fiber is made, to see what all of them share"],
+  ["testingSetup.ts", "a test runner's hooks are no effects"]
 ])
 
 /** Nothing is excused that needs no excuse. */
@@ -394,12 +397,15 @@ export const foldersHaveReadme: Rule = (tree) =>
     .map((folder) => path.posix.join(folder, "README.md"))
     .flatMap((readme) => (tree.paths.has(readme) ? [] : [`${readme} is missing`]))
 
-/** Every folder at the top is an entry point, with an `index.ts`; every entry point has its folder. */
+/** Entry points that are a file of their own. */
+const fileEntries: Readonly<Record<string, string>> = { "./testing/setup": "testingSetup.ts" }
+
+/** Every folder at the top is an entry point, with an `index.ts`; every entry point has its folder, or file. */
 export const foldersAreEntryPoints =
   (subpaths: ReadonlyArray<string>): Rule =>
   (tree) => {
     const entries = subpaths.filter((subpath) => subpath !== "./package.json")
-    const indexes = entries.map((subpath) => path.posix.join(subpath, "index.ts"))
+    const indexes = entries.map((subpath) => fileEntries[subpath] ?? path.posix.join(subpath, "index.ts"))
     const folders = foldersOf(tree).filter((folder) => !folder.includes("/") && folder !== ".")
     return [
       ...folders

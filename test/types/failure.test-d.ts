@@ -360,7 +360,7 @@ describe("the log", () => {
   it("flushLoggedFailures", () => {
     type Logged = LoggedFailures.LoggedFailures
     expectTypeOf(LoggedFailures.flushLoggedFailures("NotFound", TypeError)).toEqualTypeOf<
-      Effect.Effect<ReadonlyArray<Of<unknown>>, never, Logged>
+      Effect.Effect<ReadonlyArray<Of<unknown>>>
     >()
     expectTypeOf(LoggedFailures.layer()).toEqualTypeOf<Layer.Layer<Logged>>()
     expectTypeOf(LoggedFailures.layer({ level: "Info" })).toEqualTypeOf<Layer.Layer<Logged>>()

@@ -63,6 +63,8 @@ export const startTlsCases = [
     "an upgraded connection echoes 1 MiB, and ends cleanly",
     Effect.fnUntraced(function* (subject: ReactorSubject) {
       const { left, right } = yield* connectedPair(subject)
+      // Asked before, it is the end of what it changes to all the same.
+      const over = yield* Effect.forkChild(left.closed, fork)
       const [client, server] = yield* upgrade(left, right, subject.tls!)
       const bytes = pattern(1024 * 1024)
       const echo = yield* Effect.forkChild(Effect.andThen(server.receiveEach(server.send), server.end), fork)
@@ -72,6 +74,7 @@ export const startTlsCases = [
       yield* client.closed
       yield* server.closed
       yield* left.closed
+      yield* Fiber.join(over)
     }),
     "tls"
   ),
