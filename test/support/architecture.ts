@@ -37,7 +37,9 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
     "finger",
     "ident",
     "postfix",
-    "memcache"
+    "memcache",
+    "socks",
+    "telnet"
   ],
   testing: "anything but node",
   // The files that stand in no folder: the index of the kernel, and the command.

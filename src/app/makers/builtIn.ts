@@ -60,6 +60,11 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
     load: () => import("./memcached.ts")
   },
   {
+    name: "socks",
+    description: "a SOCKS proxy: 4, 4a and 5 (RFC 1928)",
+    load: () => import("./socks.ts")
+  },
+  {
     name: "portforward",
     description: "passes connections on to another place",
     load: () => import("./portforward.ts")
