@@ -65,6 +65,11 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
     load: () => import("./socks.ts")
   },
   {
+    name: "telnet",
+    description: "a few commands at a terminal (RFC 854)",
+    load: () => import("./telnet.ts")
+  },
+  {
     name: "portforward",
     description: "passes connections on to another place",
     load: () => import("./portforward.ts")

@@ -287,3 +287,24 @@ describe("spindle portforward", () => {
     })
   )
 })
+
+describe("spindle telnet", () => {
+  it.effect("an example, on loopback", () =>
+    serving(
+      "telnet",
+      [],
+      Effect.fnUntraced(function* ({ ask, hints }) {
+        assert.match(yield* ask(7023, "echo hello\r\nquit\r\n"), /This is Spindle.*> hello\r\n> Bye\.\r\n$/s)
+        assert.deepStrictEqual(hints, ["try it: telnet 127.0.0.1 7023"])
+      })
+    )
+  )
+
+  it.effect("is not put where others can reach it, unless that is said", () =>
+    Effect.gen(function* () {
+      const open = ["--listen", "tcp:23"]
+      assert.match(yield* refused("telnet", open), /can be reached by others, and telnet asks nobody/)
+      yield* make("telnet", [...open, "--unprotected"])
+    })
+  )
+})
