@@ -116,6 +116,7 @@ const hostOf = (endpoint: Endpoint.Client): string | undefined => {
   switch (endpoint._tag) {
     case "TcpClient":
     case "TlsClient":
+    case "CustomClient":
       return endpoint.host
     case "SecuredClient":
     case "ProxiedClient":

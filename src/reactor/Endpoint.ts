@@ -216,6 +216,8 @@ export interface ProxiedClient {
 export interface CustomClient {
   readonly _tag: "CustomClient"
   readonly description: string
+  /** Whom it leads to: the name that TLS around it expects in certificates. Default nobody: TLS must be told. */
+  readonly host?: string | undefined
   readonly connect: Effect.Effect<Transport, ConnectError, Reactor | Scope.Scope>
 }
 

@@ -14,8 +14,8 @@ export type Use = "server" | "client" | "udp"
 const inside = "ENDPOINT"
 
 const insideDoc: Readonly<Record<Use, string>> = {
-  server: "another endpoint, behind the arguments that have names: tcp:8080:backlog=100",
-  client: "another endpoint, behind the arguments that have names: tcp:example.org:80:timeout=5",
+  server: "another endpoint, behind the arguments before it: tcp:8080:backlog=100",
+  client: "another endpoint, behind the arguments before it: tcp:example.org:80:timeout=5",
   udp: ""
 }
 

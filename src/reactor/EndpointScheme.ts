@@ -94,7 +94,8 @@ export interface Form<out E> {
 
 /**
  * Makes an endpoint of another one, whose description follows the named arguments:
- * `haproxy:trusted=10.0.0.0/8:tcp:8080:backlog=100`. No argument of its form has a position.
+ * `haproxy:trusted=10.0.0.0/8:tcp:8080:backlog=100`. Arguments of its form that have a position are required, and stand before it,
+ * too: `socks5:proxy:1080:tcp:example.org:80`.
  */
 export type Wrapper<E> = Form<(inner: E) => E>
 
@@ -183,8 +184,11 @@ export const make = (scheme: EndpointScheme): EndpointScheme => {
     if (form !== undefined && wrapper !== undefined) {
       throw new TypeError(`the scheme "${scheme.name}" ${use} by itself and by means of another`)
     }
-    if (wrapper !== undefined && wrapper.positional.length > 0) {
-      throw new TypeError(`"${wrapper.positional[0]}" of the scheme "${scheme.name}" cannot have a position`)
+    const optional = wrapper?.positional.find((name) => wrapper.arguments[name]!.required !== true)
+    if (optional !== undefined) {
+      throw new TypeError(
+        `"${optional}" of the scheme "${scheme.name}" cannot have a position: it is not required`
+      )
     }
   }
   for (const datagrams of [udp, udpConnected]) {

@@ -8,14 +8,14 @@ import {
   interpret,
   type Setting
 } from "./EndpointInterpretation.ts"
-import type { Wrapper } from "./EndpointScheme.ts"
+import type { Form, Wrapper } from "./EndpointScheme.ts"
 import type { Syntax } from "./EndpointSyntax.ts"
 
 type Described<E> = Result.Result<EndpointDescription<E>, EndpointDescriptionError>
 
 /**
- * What a description means whose scheme wraps another one: the named arguments are its own, the first unnamed one begins
- * the description inside, which `describe` understands.
+ * What a description means whose scheme wraps another one: the named arguments are its own, and as many unnamed ones as have a
+ * place; the next unnamed one begins the description inside, which `describe` understands.
  */
 export const interpretWrapper = <E>(
   syntax: Syntax,
@@ -23,7 +23,7 @@ export const interpretWrapper = <E>(
   setting: Setting,
   describe: (text: string) => Described<E>
 ): Described<E> => {
-  const split = syntax.arguments.findIndex(({ name }) => name === undefined)
+  const split = firstInside(syntax, wrapper)
   const own = split < 0 ? syntax.arguments : syntax.arguments.slice(0, split)
   const outer = interpret({ ...syntax, arguments: own }, wrapper, setting)
   if (Result.isFailure(outer)) return Result.fail(outer.failure)
@@ -35,6 +35,15 @@ export const interpretWrapper = <E>(
     : Result.succeed(joined(outer.success, inner.success, offset))
 }
 
+const firstInside = (syntax: Syntax, wrapper: Form<unknown>): number => {
+  const missing = new Set(wrapper.positional)
+  return syntax.arguments.findIndex(({ name }) => {
+    if (name === undefined && missing.size === 0) return true
+    missing.delete(name === undefined ? [...missing][0]! : (wrapper.names.get(name.text) ?? ""))
+    return false
+  })
+}
+
 const nothingInside = (syntax: Syntax, setting: Setting): EndpointDescriptionError =>
   new EndpointDescriptionError({
     description: syntax.text,
@@ -42,7 +51,7 @@ const nothingInside = (syntax: Syntax, setting: Setting): EndpointDescriptionErr
     argument: undefined,
     reason: new Reasons.MissingArgument({
       detail: `${syntax.scheme.text} stands before another endpoint, which is missing`,
-      hint: "its own arguments have names; what follows them is the other endpoint, such as tcp:8080"
+      hint: "what follows its own arguments is the other endpoint, such as tcp:8080"
     }),
     usage: setting.usage()
   })

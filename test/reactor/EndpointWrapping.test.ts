@@ -169,3 +169,49 @@ describe("a description around another", () => {
 })
 
 const listenOn = (_inner: Endpoint.Server) => Effect.never
+
+describe("a wrapper whose arguments have places", () => {
+  const argument = {
+    kind: EndpointArgument.text,
+    placeholder: "TEXT",
+    doc: "a text",
+    required: true
+  } as const
+  const via = EndpointScheme.make({
+    name: "via",
+    clientWrapper: EndpointScheme.form({
+      arguments: {
+        host: { ...argument, position: 0 },
+        port: { ...argument, position: 1 },
+        note: { kind: EndpointArgument.text, doc: "a text" }
+      },
+      make:
+        ({ host, note, port }) =>
+        (inner: Endpoint.Client) =>
+          Endpoint.customClient({
+            description: `${host}|${port}|${note}|${EndpointFormat.format(inner)}`,
+            connect: Effect.never
+          })
+    })
+  })
+  const told = (text: string) => {
+    const result = parseClientSync(text, { schemes: [via] })
+    return Result.isFailure(result) ? result.failure.message : EndpointFormat.format(result.success)
+  }
+
+  it("takes as many without a name as there are places, and what is named", () => {
+    for (const [text, expected] of [
+      ["via:h:1:tcp:t:2", "h|1|undefined|tcp:t:2"],
+      ["via:h:1:note=n:tcp:t:2", "h|1|n|tcp:t:2"],
+      ["via:note=n:h:1:tcp:t:2", "h|1|n|tcp:t:2"],
+      ["via:host=h:port=1:tcp:t:2", "h|1|undefined|tcp:t:2"],
+      ["via:h:port=1:tcp:t:2", "h|1|undefined|tcp:t:2"],
+      ["via:a:1:via:b:2:tcp:t:3", "a|1|undefined|b|2|undefined|tcp:t:3"],
+      ["haproxy:via:b:2:tcp:t:3", "haproxy:b|2|undefined|tcp:t:3"]
+    ] as const) {
+      assert.strictEqual(told(text), expected)
+    }
+    assert.match(told("via:h"), /missing/)
+    assert.match(told("via:h:1"), /stands before another endpoint, which is missing/)
+  })
+})

@@ -24,6 +24,7 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
   auth: kernel,
   sql: kernel,
   log: kernel,
+  terminal: kernel,
   plugin: [...kernel, "log"],
   app: [...kernel, "node", "auth", "log", "plugin"],
   testing: "anything but node",
@@ -31,7 +32,7 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
   ".": "anything"
 }
 
-const family: ReadonlyArray<string> = [...kernel, "auth"]
+const family: ReadonlyArray<string> = [...kernel, "auth", "terminal"]
 
 /** What a family may import besides, because its engine is the platform's: HTTP is parsed by Node (llhttp). */
 const engines: Readonly<Record<string, ReadonlyArray<string>>> = { http: ["node"] }

@@ -1,6 +1,7 @@
 /** `spindle endpoints`: what each scheme takes. */
 import * as Console from "effect/Console"
 import * as EndpointDescription from "../../reactor/EndpointDescription.ts"
+import * as SocksSchemes from "../../socks/SocksSchemes.ts"
 
 const titles = {
   server: "SERVERS (--listen, Endpoint.parseServer)",
@@ -13,7 +14,7 @@ export const uses = ["server", "client", "udp"] as const satisfies ReadonlyArray
 /** What is said of one use, or of all. */
 export const text = (use: EndpointDescription.Use | undefined): string =>
   (use === undefined ? uses : [use])
-    .map((use) => `${titles[use]}\n\n${EndpointDescription.help(use)}`)
+    .map((use) => `${titles[use]}\n\n${EndpointDescription.help(use, { schemes: SocksSchemes.all })}`)
     .join("\n\n\n")
 
 export const endpoints = (use: EndpointDescription.Use | undefined) => Console.log(text(use))

@@ -60,6 +60,16 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
     load: () => import("./memcached.ts")
   },
   {
+    name: "socks",
+    description: "a SOCKS proxy: 4, 4a and 5 (RFC 1928)",
+    load: () => import("./socks.ts")
+  },
+  {
+    name: "telnet",
+    description: "a few commands at a terminal (RFC 854)",
+    load: () => import("./telnet.ts")
+  },
+  {
     name: "portforward",
     description: "passes connections on to another place",
     load: () => import("./portforward.ts")

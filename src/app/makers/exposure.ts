@@ -48,3 +48,32 @@ export const refuseExposed = (
         })
       )
 }
+
+/** Whether passwords that are sent to it in plaintext can be read on their way. */
+export const isPlaintextExposed = (endpoint: Endpoint.Server): boolean => {
+  switch (endpoint._tag) {
+    case "TlsServer":
+    case "SecuredServer":
+      return false
+    case "ProxiedServer":
+      return isPlaintextExposed(endpoint.inner)
+    default:
+      return isExposed(endpoint)
+  }
+}
+
+/** Refuses endpoints over which passwords would go in plaintext. `flag` allows it in words. */
+export const refusePlaintext = (
+  endpoints: ReadonlyArray<Endpoint.Server>,
+  flag: string
+): Effect.Effect<void, UsageError> => {
+  const exposed = endpoints.find(isPlaintextExposed)
+  return exposed === undefined
+    ? Effect.void
+    : Effect.fail(
+        new UsageError({
+          detail: `${EndpointFormat.format(exposed)} can be reached by others, and passwords would go in plaintext`,
+          hint: `listen on 127.0.0.1, use tls:, or add --${flag}`
+        })
+      )
+}

@@ -6,6 +6,7 @@ import * as NodeReadFiles from "../../node/NodeReadFiles.ts"
 import type * as Endpoint from "../../reactor/Endpoint.ts"
 import * as EndpointDescription from "../../reactor/EndpointDescription.ts"
 import { quoted } from "../../reactor/EndpointExcerpt.ts"
+import * as SocksSchemes from "../../socks/SocksSchemes.ts"
 import { UsageError } from "../cli/UsageError.ts"
 
 /** `--listen ENDPOINT`, any number of times. */
@@ -64,6 +65,9 @@ export const servers = (
     Effect.mapError(usage("listen"))
   )
 
-/** Where to connect to. */
+/** Where to connect to, through SOCKS proxies, too. */
 export const client = (flag: string, text: string): Effect.Effect<Endpoint.Client, UsageError> =>
-  EndpointDescription.parseClient(text).pipe(withFiles, Effect.mapError(usage(flag)))
+  EndpointDescription.parseClient(text, { schemes: SocksSchemes.all }).pipe(
+    withFiles,
+    Effect.mapError(usage(flag))
+  )

@@ -22,3 +22,13 @@ export const tryIt =
     servers[0] === undefined
       ? Effect.void
       : Effect.logInfo(`try it: printf '${input}' | ${netcat(servers[0])}`)
+
+/** Logs any other command line, made of where the first of the servers can be reached over TCP. */
+export const tryCommand =
+  (command: (host: string, port: number) => string) =>
+  (servers: ReadonlyArray<Server.Server>): Effect.Effect<void> => {
+    const address = servers[0]?.address
+    return address === undefined || !NetAddress.isInetAddress(address)
+      ? Effect.void
+      : Effect.logInfo(`try it: ${command(reachable(address.address), address.port)}`)
+  }

@@ -222,3 +222,89 @@ describe("spindle memcached", () => {
     })
   )
 })
+
+describe("spindle socks", () => {
+  const greeting = "\x05\x01\x00"
+  /** By SOCKS 4: this machine, at port 9. */
+  const inside = "\x04\x01\x00\x09\x7f\x00\x00\x01\x00"
+
+  it.effect("a proxy for this machine, that does not lead to it", () =>
+    Effect.gen(function* () {
+      yield* serving(
+        "socks",
+        [],
+        Effect.fnUntraced(function* ({ ask, hints }) {
+          assert.strictEqual(yield* ask(1080, greeting, false), "\x05\x00")
+          assert.strictEqual((yield* ask(1080, inside)).charAt(1), "[")
+          assert.deepStrictEqual(hints, ["try it: curl -x socks5h://127.0.0.1:1080 https://example.org/"])
+        })
+      )
+    })
+  )
+
+  it.effect("users from a file", () =>
+    Effect.gen(function* () {
+      const file = path.join(folder, "users")
+      fs.writeFileSync(file, "# who may\nbob:se:cret\n")
+      yield* serving(
+        "socks",
+        ["--users", file],
+        Effect.fnUntraced(function* ({ ask }) {
+          assert.strictEqual(
+            yield* ask(1080, "\x05\x01\x02\x01\x03bob\x07se:cret", false),
+            "\x05\x02\x01\x00"
+          )
+          assert.strictEqual(yield* ask(1080, `\x05\x01\x02\x01\x03bob\x01x`), "\x05\x02\x01\x01")
+        })
+      )
+      fs.writeFileSync(file, "bob\n")
+      assert.match(yield* refused("socks", ["--users", file]), /must have lines of NAME:PASSWORD/)
+      assert.match(yield* refused("socks", ["--users", path.join(folder, "nowhere")]), /^--users: .*nowhere/)
+    })
+  )
+
+  it.effect("is not put where others can reach it, unless that is said, and who they are", () =>
+    Effect.gen(function* () {
+      const file = path.join(folder, "known")
+      fs.writeFileSync(file, "bob:secret\n")
+      const open = ["--listen", "tcp:1080"]
+      assert.match(yield* refused("socks", open), /can be reached by others, and SOCKS asks nobody/)
+      assert.match(yield* refused("socks", [...open, "--users", file]), /passwords would go in plaintext/)
+      assert.match(yield* refused("socks", [...open, "--unprotected"]), /--client is missing/)
+      yield* make("socks", [...open, "--unprotected", "--client", "10.0.0.0/8"])
+      assert.match(yield* refused("socks", ["--allow", "everything"]), /^--client, --allow: /)
+      assert.match(yield* refused("socks", ["--idle-timeout", "0"]), /must be above 0/)
+    })
+  )
+})
+
+describe("spindle portforward", () => {
+  it.effect("leads through SOCKS proxies, too", () =>
+    Effect.gen(function* () {
+      yield* make("portforward", ["--to", "socks5:127.0.0.1:1080:tcp:example.org:80"])
+      yield* make("portforward", ["--to", "secured:socks4:[::1]:1080:resolve=local:tcp:example.org:443"])
+      assert.match(yield* refused("portforward", ["--to", "socks5:proxy:tcp:example.org:80"]), /port/)
+    })
+  )
+})
+
+describe("spindle telnet", () => {
+  it.effect("an example, on loopback", () =>
+    serving(
+      "telnet",
+      [],
+      Effect.fnUntraced(function* ({ ask, hints }) {
+        assert.match(yield* ask(7023, "echo hello\r\nquit\r\n"), /This is Spindle.*> hello\r\n> Bye\.\r\n$/s)
+        assert.deepStrictEqual(hints, ["try it: telnet 127.0.0.1 7023"])
+      })
+    )
+  )
+
+  it.effect("is not put where others can reach it, unless that is said", () =>
+    Effect.gen(function* () {
+      const open = ["--listen", "tcp:23"]
+      assert.match(yield* refused("telnet", open), /can be reached by others, and telnet asks nobody/)
+      yield* make("telnet", [...open, "--unprotected"])
+    })
+  )
+})

@@ -1,0 +1,71 @@
+/** From the first byte to the request: which version, who it is, and what is asked for. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { TransportError } from "../reactor/ReactorError.ts"
+import type { Transport } from "../reactor/Transport.ts"
+import * as Socks4Wire from "./Socks4Wire.ts"
+import * as Socks5Wire from "./Socks5Wire.ts"
+import type { SocksError } from "./SocksError.ts"
+import { receive } from "./SocksReceive.ts"
+import * as SocksReply from "./SocksReply.ts"
+import type { SocksUsers } from "./SocksUsers.ts"
+import type { Parsed, Request } from "./SocksWire.ts"
+
+export interface Asking {
+  readonly request: Request
+  /** Who logged in. */
+  readonly user: string | undefined
+}
+
+type First = { readonly request: Request } | { readonly methods: ReadonlyArray<number> }
+
+const parseFirst = (bytes: Uint8Array): Parsed<First> =>
+  bytes[0] === 4
+    ? mapped(Socks4Wire.parseRequest(bytes), (request) => ({ request }))
+    : mapped(Socks5Wire.parseGreeting(bytes), (methods) => ({ methods }))
+
+const mapped = <A, B>(parsed: Parsed<A>, f: (value: A) => B): Parsed<B> =>
+  Result.map(parsed, (found) => found && { value: f(found.value), size: found.size })
+
+/** `undefined`: the client was told no, and the conversation is over. */
+export const receiveRequest = Effect.fnUntraced(function* (
+  client: Transport,
+  { check }: SocksUsers["Service"]
+): Effect.fn.Return<Asking | undefined, SocksError | TransportError> {
+  const first = yield* answering(client, 4, receive(client, parseFirst))
+  if ("request" in first) {
+    // SOCKS 4 has no passwords, and what it calls a user proves nothing.
+    if (check === undefined) return { request: first.request, user: undefined }
+    yield* client.send(SocksReply.format(4, Socks5Wire.code.forbidden))
+    return undefined
+  }
+  const { none, password, unacceptable } = Socks5Wire.method
+  const wanted = check === undefined ? none : password
+  const chosen = first.methods.includes(wanted) ? wanted : unacceptable
+  yield* client.send(Socks5Wire.formatChoice(chosen))
+  if (chosen === unacceptable) return undefined
+  let user: string | undefined
+  if (check !== undefined) {
+    const login = yield* receive(client, Socks5Wire.parseLogin)
+    const isRight = yield* check(login.user, login.password)
+    yield* client.send(Socks5Wire.formatLoginReply(isRight))
+    if (!isRight) {
+      yield* Effect.logWarning("socks login rejected").pipe(Effect.annotateLogs("user", login.user))
+      return undefined
+    }
+    user = login.user
+  }
+  const request = yield* answering(client, 5, receive(client, Socks5Wire.parseRequest))
+  return { request, user }
+})
+
+/** Says what is wrong with a request, where there is a word for it. */
+const answering = <A>(
+  client: Transport,
+  version: 4 | 5,
+  receiving: Effect.Effect<A, SocksError | TransportError>
+): Effect.Effect<A, SocksError | TransportError> =>
+  Effect.tapErrorTag(receiving, "SocksError", ({ reason }) => {
+    const code = SocksReply.codeOfMistake(reason)
+    return code === undefined ? Effect.void : client.send(SocksReply.format(version, code))
+  })

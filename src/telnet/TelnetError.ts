@@ -1,0 +1,41 @@
+/** What can go wrong with a telnet conversation: one error with a tagged `reason`, which says whose `fault` it is. */
+import * as Data from "effect/Data"
+import type { Fault } from "../reactor/Reason.ts"
+
+/** A subnegotiation that does not end, or is longer than anybody needs. */
+export class SubnegotiationTooLong extends Data.TaggedError("SubnegotiationTooLong")<{
+  readonly option: number | undefined
+  readonly limit: number
+}> {
+  readonly fault: Fault = "Remote"
+  readonly section = "RFC 855"
+  override get message(): string {
+    return `a subnegotiation of option ${this.option ?? "?"} has more than ${this.limit} bytes, the limit`
+  }
+}
+
+/** IAC and a byte that is no command. Twisted: `ValueError("Stumped")`. */
+export class UnknownCommand extends Data.TaggedError("UnknownCommand")<{ readonly command: number }> {
+  readonly fault: Fault = "Remote"
+  readonly section = "RFC 854"
+  override get message(): string {
+    return `there is no command ${this.command}`
+  }
+}
+
+/** Negotiations without end: a peer that changes its mind all the time. */
+export class TooManyNegotiations extends Data.TaggedError("TooManyNegotiations")<{ readonly limit: number }> {
+  readonly fault: Fault = "Remote"
+  readonly section = "RFC 1143"
+  override get message(): string {
+    return `more than ${this.limit} negotiations`
+  }
+}
+
+export type TelnetReason = SubnegotiationTooLong | UnknownCommand | TooManyNegotiations
+
+export class TelnetError extends Data.TaggedError("TelnetError")<{ readonly reason: TelnetReason }> {
+  override get message(): string {
+    return `telnet: ${this.reason.message} (${this.reason.section})`
+  }
+}

@@ -1,0 +1,6 @@
+export * as LineEditorSession from "./LineEditorSession.ts"
+export * as LineHistorySession from "./LineHistorySession.ts"
+export * as LineViewWire from "./LineViewWire.ts"
+export * as Terminal from "./Terminal.ts"
+export * as TerminalKeysWire from "./TerminalKeysWire.ts"
+export * as TerminalWidthWire from "./TerminalWidthWire.ts"
