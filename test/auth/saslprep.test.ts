@@ -30,6 +30,7 @@ describe("RFC 4013: SASLprep", () => {
     assert.strictEqual(prepared("a\u00a0b\u3000c"), "a b c")
     assert.strictEqual(prepared("\u0627\u0031\u0628"), "\u0627\u0031\u0628")
     assert.isUndefined(prepared("\u0627a\u0628"))
+    assert.isUndefined(prepared("1\u0628"))
     assert.isUndefined(prepared("\ud800"))
     assert.isUndefined(prepared("\u{e0001}"))
     // An emoji of 2010.
