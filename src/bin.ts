@@ -2,16 +2,19 @@
 /** The `spindle` command. */
 import * as module from "node:module"
 import process from "node:process"
+import * as quickResolution from "./node/quickResolution.ts"
 
 // Before anything else is loaded: what was compiled once need not be again.
 module.enableCompileCache?.()
-const [{ main }, NodeProgram, { bySignal }] = await Promise.all([
+quickResolution.install(new URL(".", import.meta.url).href)
+const [{ main }, NodeProgram, { bySignal }, Effect] = await Promise.all([
   import("./app/cli/Main.ts"),
   import("./node/NodeProgram.ts"),
-  import("./node/NodeExit.ts")
+  import("./node/NodeExit.ts"),
+  import("effect/Effect")
 ])
 
-NodeProgram.run(main(process.argv.slice(2)), (ending) => {
-  if (typeof ending === "number") process.exit(ending)
-  NodeProgram.run(bySignal(ending), () => {})
-})
+const program = Effect.flatMap(main(process.argv.slice(2)), (ending) =>
+  typeof ending === "number" ? Effect.succeed(ending) : bySignal(ending)
+)
+NodeProgram.run(program, (code) => process.exit(code))

@@ -183,11 +183,11 @@ describe("the package", () => {
       const env = { PATH: [path.dirname(process.execPath), process.env["PATH"]].join(path.delimiter) }
       assert.strictEqual(
         (yield* run(command, ["--version"], project, { env })).stdout,
-        `${manifest.version}\n`
+        `spindle ${manifest.version}\n`
       )
-      assert.match((yield* run(command, ["--help"], project, { env })).stdout, /^Usage: spindle /m)
+      assert.match((yield* run(command, ["--help"], project, { env })).stdout, /^USAGE\n {2}spindle /m)
       const wrong = yield* Child.run(command, ["no-such-command"], { cwd: project, env })
-      assert.deepStrictEqual([wrong.code, wrong.stdout], [1, ""])
+      assert.deepStrictEqual([wrong.code, wrong.stdout], [64, ""])
       assert.match(wrong.stderr, /no-such-command/)
     })
   )

@@ -22,6 +22,7 @@ import * as Configured from "./ApplicationConfiguration.ts"
 import type { ApplicationSnapshot, ApplicationState } from "./ApplicationState.ts"
 import type { Sources } from "./Configuration.ts"
 import { ConfigurationError } from "./ConfigurationError.ts"
+import { failureSentence } from "./failureSentence.ts"
 import type { Service } from "./Service.ts"
 import { ServiceError } from "./ServiceError.ts"
 import type { ServiceNode } from "./ServiceNode.ts"
@@ -75,7 +76,7 @@ const messageOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   return error instanceof ConfigurationError || error instanceof ServiceError
     ? error.message
-    : Failure.message(Failure.fromCause(cause))
+    : failureSentence(Failure.fromCause(cause))
 }
 
 /** Ready to be started. It stops with the scope. */

@@ -61,6 +61,7 @@ const discreet = SchemaIssue.makeFormatterStandardSchemaV1({
 
 const phrases: Readonly<Record<string, string>> = {
   "a string representing a finite number": "a number",
+  "a valid Duration string": "a duration as in 10 seconds",
   string: "",
   object: "a table",
   array: "a list"

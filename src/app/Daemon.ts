@@ -14,54 +14,67 @@ import type { DetachedChild } from "../node/NodeDetach.ts"
 import * as NodeControlFiles from "../node/NodeControlFiles.ts"
 import * as NodeEnvironment from "../node/NodeEnvironment.ts"
 import * as NodePackage from "../node/NodePackage.ts"
-import * as NodePidFile from "../node/NodePidFile.ts"
 import * as NodeSystemd from "../node/NodeSystemd.ts"
 import type { Reactor } from "../reactor/Reactor.ts"
 import { type Signal, Signals } from "../reactor/Signals.ts"
+import { boundedScope } from "./boundedScope.ts"
 import { socketOf } from "./ControlProtocol.ts"
 import * as ControlServer from "./ControlServer.ts"
-import * as DaemonError from "./DaemonError.ts"
+import * as DaemonDump from "./DaemonDump.ts"
+import type * as DaemonError from "./DaemonError.ts"
 import * as DaemonLife from "./DaemonLife.ts"
 import type { DaemonLog } from "./DaemonLog.ts"
+import * as DaemonPidFile from "./DaemonPidFile.ts"
+import type { DaemonStatus } from "./DaemonStatus.ts"
 
 export interface Options {
   /** The application's name. */
   readonly name: string
   /** Absolute; undefined: none, and no control socket. */
   readonly pidFile: string | undefined
-  readonly log: Pick<DaemonLog, "lines" | "rotate">
+  readonly log: Pick<DaemonLog, "format" | "lines" | "rotate">
   /** What started this process, if it was one of ours. */
   readonly heir: NodeHeir | undefined
   /** Whoever waits for it to be ready, if it was started in the background. */
   readonly child: DetachedChild | undefined
+  /** Done when another process has its place; signals are not heeded here any more then. Undefined: they end this one. */
+  readonly succeeded: Effect.Effect<void> | undefined
 }
 
-/** By what it ended. */
-export interface End {
+/** By what it is to end. */
+interface Cue {
   /** `Asked`: over its control socket. `Succeeded`: another process has its place. */
   readonly _tag: "Asked" | "Signalled" | "Succeeded"
   readonly signal: Signal
 }
 
+/** By what it ended. */
+export interface End extends Cue {
+  /** Not all has stopped: the process is to end all the same. */
+  readonly forced: boolean
+}
+
 type Life = DaemonLife.DaemonLife<DaemonError.DaemonError>
-
-/** Takes the pid file, or leaves it to be taken over when this process is ready. */
-const ownPidFile = Effect.fnUntraced(function* ({ heir, pidFile }: Options) {
-  if (pidFile === undefined || heir !== undefined) return
-  yield* Effect.mapError(NodePidFile.acquire(pidFile), DaemonError.from)
-})
-
-const takePidFileOver = Effect.fnUntraced(function* ({ heir, pidFile }: Options) {
-  if (pidFile === undefined || heir?.role !== "successor") return
-  yield* Effect.mapError(NodePidFile.replace(pidFile, heir.predecessor), DaemonError.from)
-})
 
 /** Not worth an end: the service manager is told what it can be told. */
 const told = <E extends DaemonLife.Told>(effect: Effect.Effect<void, E>): Effect.Effect<void> =>
   effect.pipe(Effect.catch(({ message }) => Effect.logWarning(message)))
 
-/** Runs it until it is ended, and says how. */
-export const run = Effect.fnUntraced(function* (
+/** Into the log: as text, and where that is for programs, as data. */
+const dumped = (format: DaemonLog["format"]) => (status: DaemonStatus) =>
+  Effect.gen(function* () {
+    const { take } = yield* Effect.promise(() => import("../node/NodeDump.ts"))
+    const facts = yield* take
+    yield* Effect.annotateLogs(
+      Effect.logInfo(DaemonDump.text(status, facts)),
+      format === "json" ? { [DaemonDump.key]: DaemonDump.data(status, facts) } : {}
+    )
+  })
+
+/** How long a worker may take to stop: longer than its manager waits, which may be gone. */
+const orphanTimeout = "35 seconds"
+
+const kept = Effect.fnUntraced(function* (
   options: Options,
   life: Life
 ): Effect.fn.Return<End, DaemonError.DaemonError, Reactor | Scope.Scope | Signals> {
@@ -70,22 +83,33 @@ export const run = Effect.fnUntraced(function* (
   const pid = NodeEnvironment.pid()
   const systemd = NodeSystemd.make(heir?.role === "successor" ? { pid: NodeEnvironment.watchdogPid() } : {})
   const scope = yield* Effect.scope
-  const ends = yield* Queue.unbounded<End>()
-  const end = Queue.take(ends)
-  let why: End["_tag"] = "Signalled"
+  const cues = yield* Queue.unbounded<Cue>()
+  let why: Cue["_tag"] = "Signalled"
+  let isDeaf = false
 
-  const endBecause = (tag: End["_tag"], signal: Signal) =>
-    Effect.asVoid(Queue.offer(ends, { _tag: tag, signal }))
+  const endBecause = (tag: Cue["_tag"], signal: Signal) =>
+    Effect.asVoid(Queue.offer(cues, { _tag: tag, signal }))
 
   const reload = Effect.gen(function* () {
     yield* told(systemd.reloading)
     return yield* Effect.ensuring(life.reload, told(systemd.ready()))
   })
 
-  const restart = Effect.tap(life.restart, (successor) =>
-    successor === undefined
-      ? Effect.logInfo("all workers were replaced")
-      : Effect.andThen(Effect.logInfo(`process ${successor} has taken over`), endBecause("Succeeded", "TERM"))
+  const restart = life.restart.pipe(
+    Effect.tapError(({ message }) => Effect.logError(`not restarted: ${message}`)),
+    Effect.tap((successor) =>
+      successor === undefined
+        ? Effect.logInfo("all workers were replaced")
+        : Effect.gen(function* () {
+            yield* DaemonPidFile.names(pidFile, successor)
+            if (options.succeeded !== undefined) {
+              yield* options.succeeded
+              isDeaf = true
+            }
+            yield* Effect.logInfo(`process ${successor} has taken over`)
+            yield* endBecause("Succeeded", "TERM")
+          })
+    )
   )
 
   const status = Effect.gen(function* () {
@@ -93,51 +117,51 @@ export const run = Effect.fnUntraced(function* (
     return { application: name, version: NodePackage.own.version, pid, started, now, ...(yield* life.status) }
   })
 
-  const dump = Effect.gen(function* () {
-    const { take } = yield* Effect.promise(() => import("../node/NodeDump.ts"))
-    yield* Effect.logInfo("state", { process: yield* take, ...(yield* status) })
-  })
-
   const signals = yield* Signals
   const received = yield* signals.subscribe("TERM", "INT", "HUP", "USR1", "USR2")
   const onSignal = (signal: Signal): Effect.Effect<void> => {
     switch (signal) {
       case "HUP":
-        return Effect.asVoid(reload).pipe(
-          Effect.catch(({ message }) => Effect.logError(`not reloaded: ${message}`))
-        )
+        // Why not has been logged.
+        return Effect.ignore(reload)
       case "USR1":
-        return told(log.rotate)
+        return Effect.andThen(told(log.rotate), life.passOn(signal))
       case "USR2":
-        return dump
+        return Effect.andThen(Effect.flatMap(status, dumped(log.format)), life.passOn(signal))
       default:
         return endBecause("Signalled", signal)
     }
   }
   // A worker's terminal is its manager's.
-  const isHeeded = (signal: Signal) => signal !== "INT" || heir === undefined || heir.role === "successor"
+  const isHeeded = (signal: Signal) =>
+    !isDeaf && (signal !== "INT" || heir === undefined || heir.role === "successor")
   yield* Queue.take(received).pipe(
+    // Not of this scope: a service that hangs in its reload is not waited for.
     Effect.flatMap((signal) =>
-      isHeeded(signal) ? Effect.forkIn(onSignal(signal), scope, { startImmediately: true }) : Effect.void
+      isHeeded(signal) ? Effect.forkDetach(onSignal(signal), { startImmediately: true }) : Effect.void
     ),
     Effect.forever,
     Effect.forkScoped
   )
 
-  yield* ownPidFile(options)
+  // Into this process's log, without a word about who asked.
+  const context = yield* Effect.context<never>()
+  const here = <A, E>(effect: Effect.Effect<A, E>) => Effect.provideContext(effect, context)
+
+  yield* DaemonPidFile.own(options)
   const isInCharge = heir === undefined || heir.role === "successor"
   if (heir !== undefined) {
-    yield* heir.onReload(Effect.asVoid(life.reload))
+    yield* heir.onReload(Effect.asVoid(here(life.reload)))
     yield* Effect.forkScoped(Effect.andThen(heir.draining, endBecause("Asked", "TERM")))
   }
   if (pidFile !== undefined && isInCharge) {
     const operations = {
       status,
       stop: endBecause("Asked", "TERM"),
-      reload,
-      restart,
+      reload: here(reload),
+      restart: here(restart),
       logs: log.lines,
-      service: life.service
+      service: (request: Parameters<Life["service"]>[0]) => here(life.service(request))
     }
     if (heir === undefined) yield* NodeControlFiles.removeDead(socketOf(pidFile))
     // One that cannot be reached can be run all the same: by signals.
@@ -148,7 +172,7 @@ export const run = Effect.fnUntraced(function* (
 
   const ready = Effect.gen(function* () {
     if (heir !== undefined) yield* heir.ready
-    yield* Scope.provide(takePidFileOver(options), scope)
+    yield* Scope.provide(DaemonPidFile.takeOver(options), scope)
     if (isInCharge) {
       if (heir !== undefined) yield* told(systemd.mainPid(pid))
       yield* told(systemd.ready(`${name} is ready`))
@@ -158,20 +182,47 @@ export const run = Effect.fnUntraced(function* (
     yield* Effect.logInfo(`${name} is ready`)
   })
 
-  const stopping = (signal: Signal) =>
+  const stopping = (signal: Signal | undefined) =>
     Effect.gen(function* () {
       if (why === "Succeeded") return yield* Effect.logInfo("stopping: another process serves now")
       if (!isInCharge) return yield* Effect.logInfo("stopping: told to")
       yield* told(systemd.stopping)
-      yield* Effect.logInfo(why === "Asked" ? "stopping: asked to" : `stopping: SIG${signal}`)
+      yield* Effect.logInfo(
+        signal === undefined
+          ? "stopping: it has failed"
+          : why === "Asked"
+            ? "stopping: asked to"
+            : `stopping: SIG${signal}`
+      )
     })
 
-  const noted = Effect.map(end, (end) => {
-    why = end._tag
-    return end.signal
-  })
-  const exit = yield* Effect.exit(DaemonLife.keep(life, noted, { ready, stopping }))
-  if (Exit.isFailure(exit)) return yield* Effect.failCause(exit.cause)
-  if (exit.value.forced) yield* Effect.logWarning("not waiting any longer for what still stops")
-  return { _tag: exit.value.forced ? "Signalled" : why, signal: exit.value.signal }
+  const ends: DaemonLife.Ends = {
+    first: Effect.map(Queue.take(cues), ({ _tag, signal }) => {
+      why = _tag
+      return signal
+    }),
+    // Who asks again may only have lost patience with waiting.
+    again: Effect.raceFirst(
+      Queue.take(cues).pipe(
+        Effect.repeat({ until: ({ _tag }) => _tag === "Signalled" }),
+        Effect.map(({ signal }) => signal)
+      ),
+      isInCharge ? Effect.never : Effect.as(Effect.sleep(orphanTimeout), "TERM" as const)
+    )
+  }
+  const forced = Effect.logWarning("not waiting any longer for what still stops")
+  const end = yield* DaemonLife.keep(life, ends, { ready, stopping, forced })
+  return { _tag: end.forced ? "Signalled" : why, ...end }
 })
+
+/** How long its own parts may take to end: after all services, and where those are not waited for. */
+const endTimeout = { all: "30 seconds", forced: "2 seconds" } as const
+
+/** Runs it until it is ended, and says how. Pid file and control socket are gone then, whatever else there still is. */
+export const run = (
+  options: Options,
+  life: Life
+): Effect.Effect<End, DaemonError.DaemonError, Reactor | Signals> =>
+  boundedScope(kept(options, life), (exit) =>
+    Exit.isSuccess(exit) && !exit.value.forced ? endTimeout.all : endTimeout.forced
+  )

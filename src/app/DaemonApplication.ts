@@ -1,5 +1,6 @@
 /** One application as what a daemon keeps alive. */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Reloads from "../reactor/Reloads.ts"
 import type * as Application from "./Application.ts"
@@ -33,6 +34,12 @@ export const make = Effect.fnUntraced(function* (
     reloadCertificates: Reloads.reload
   })
   let tree: { readonly find: TreeFind } | undefined
+  let succeeding: Fiber.Fiber<number, Told> | undefined
+  // The root of its services has no name but the application's.
+  const ended = (error: { readonly message: string }) => {
+    const { cause, detail, status } = DaemonError.from(error)
+    return new DaemonError.DaemonError({ detail: detail.replace(/^\/: /, `${app.name}: `), status, cause })
+  }
   return {
     start: Effect.mapError(
       Effect.tap(life.start, (started) =>
@@ -40,10 +47,13 @@ export const make = Effect.fnUntraced(function* (
           tree = started
         })
       ),
-      DaemonError.from
+      ended
     ),
-    failed: Effect.mapError(life.failed, DaemonError.from),
-    stop: life.stop,
+    failed: Effect.mapError(life.failed, ended),
+    // A successor that is not ready yet is not to serve when this one was told to stop.
+    stop: Effect.suspend(() =>
+      succeeding === undefined ? life.stop : Effect.andThen(Fiber.interrupt(succeeding), life.stop)
+    ),
     reload: Effect.flatMap(life.reload, ({ changes, errors }) =>
       errors.length === 0 ? Effect.succeed(changes) : Effect.fail(notReloaded(errors))
     ),
@@ -55,7 +65,11 @@ export const make = Effect.fnUntraced(function* (
       tree === undefined
         ? Effect.fail({ message: "the application has not started yet" })
         : Effect.flatMap(tree.find(path), (node) => node[operation]),
-    restart: succeed
+    restart: Effect.flatMap(Effect.forkDetach(succeed, { startImmediately: true }), (fiber) => {
+      succeeding = fiber
+      return Effect.onInterrupt(Fiber.join(fiber), () => Fiber.interrupt(fiber))
+    }),
+    passOn: () => Effect.void
   }
 })
 

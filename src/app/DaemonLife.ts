@@ -28,44 +28,65 @@ export interface DaemonLife<out E> {
    * one.
    */
   readonly restart: Effect.Effect<number | undefined, Told>
+  /** To the processes that are its own, if it has some. */
+  readonly passOn: (signal: "KILL" | "USR1" | "USR2") => Effect.Effect<void>
 }
 
-/** How it ended: somebody wanted it to; `forced`: a second time, before all had stopped. */
+/** How it ended: somebody wanted it to; `forced`: by a signal that came while it stopped. */
 export interface End {
   readonly signal: Signal
   readonly forced: boolean
 }
 
+/** What comes from outside. */
+export interface Ends {
+  /** That it is to stop. Waited for once. */
+  readonly first: Effect.Effect<Signal>
+  /** That its stop is not to be waited for. */
+  readonly again: Effect.Effect<Signal>
+}
+
+export interface Hooks<out E> {
+  readonly ready: Effect.Effect<unknown, E>
+  /** By which signal; undefined: it has failed. */
+  readonly stopping: (signal: Signal | undefined) => Effect.Effect<unknown>
+  /** It does not stop, and is left as it is. */
+  readonly forced: Effect.Effect<unknown>
+}
+
 /**
- * Starts it, and stops it when `end` comes, again and again waited for: the second time, what still stops is not waited for. Fails
- * when it cannot be started, or has failed.
+ * Starts it, and stops it when it is to. Fails when it cannot be started, or has failed, once it has stopped. What still stops when
+ * another signal comes is not waited for.
  */
 export const keep = Effect.fnUntraced(function* <E>(
-  life: Pick<DaemonLife<E>, "start" | "failed" | "stop">,
-  end: Effect.Effect<Signal>,
-  hooks: {
-    readonly ready: Effect.Effect<unknown, E>
-    readonly stopping: (signal: Signal) => Effect.Effect<unknown>
-  }
+  life: Pick<DaemonLife<E>, "start" | "failed" | "stop" | "passOn">,
+  { again, first }: Ends,
+  hooks: Hooks<E>
 ): Effect.fn.Return<End, E> {
-  const stopping = Effect.fnUntraced(function* (signal: Signal) {
+  /** Gives the signal by which its stop was cut short. */
+  const stopped = Effect.gen(function* () {
+    const fiber = yield* Effect.forkDetach(life.stop, { startImmediately: true })
+    const signal = yield* Effect.raceFirst(Effect.as(Fiber.await(fiber), undefined), again)
+    if (signal !== undefined) yield* Effect.andThen(hooks.forced, life.passOn("KILL"))
+    return signal
+  })
+  const endBy = Effect.fnUntraced(function* (signal: Signal) {
     yield* hooks.stopping(signal)
-    const stopped = yield* Effect.forkDetach(life.stop, { startImmediately: true })
-    const forced = yield* Effect.raceFirst(Effect.as(Fiber.await(stopped), false), Effect.as(end, true))
-    return { signal, forced }
+    const other = yield* stopped
+    return { signal: other ?? signal, forced: other !== undefined }
   })
   // Not raced itself: whoever loses a race is waited for, and a signal is not heard meanwhile.
   const start = Effect.andThen(life.start, hooks.ready)
   const starting = yield* Effect.forkDetach(start, { startImmediately: true })
-  const first = yield* Effect.raceFirst(Fiber.await(starting), end)
-  if (typeof first === "string") return yield* stopping(first)
-  if (Exit.isFailure(first)) {
-    yield* life.stop
-    return yield* Effect.failCause(first.cause)
+  const started = yield* Effect.raceFirst(Fiber.await(starting), first)
+  if (typeof started === "string") return yield* endBy(started)
+  if (Exit.isFailure(started)) {
+    yield* stopped
+    return yield* Effect.failCause(started.cause)
   }
-  const exit = yield* Effect.exit(Effect.raceFirst(life.failed, end))
-  if (Exit.isSuccess(exit)) return yield* stopping(exit.value)
-  yield* hooks.stopping("TERM")
-  yield* life.stop
+  const exit = yield* Effect.exit(Effect.raceFirst(life.failed, first))
+  if (Exit.isSuccess(exit)) return yield* endBy(exit.value)
+  yield* hooks.stopping(undefined)
+  yield* stopped
   return yield* Effect.failCause(exit.cause)
 })

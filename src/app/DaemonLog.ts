@@ -11,10 +11,14 @@ import { LogHistory } from "../log/LogHistory.ts"
 import * as LogLevels from "../log/LogLevels.ts"
 import * as LogObserver from "../log/LogObserver.ts"
 import * as LogPublisher from "../log/LogPublisher.ts"
+import type { LogRecord } from "../log/LogRecord.ts"
 import * as LogText from "../log/LogText.ts"
 import * as Syslog from "../log/Syslog.ts"
+import * as SyslogTarget from "../log/SyslogTarget.ts"
+import * as NodeEnvironment from "../node/NodeEnvironment.ts"
 import * as NodeLogFile from "../node/NodeLogFile.ts"
 import type * as NodeSyslog from "../node/NodeSyslog.ts"
+import * as DaemonDump from "./DaemonDump.ts"
 
 export interface Options {
   /** The application's name: the tag in the system's log. */
@@ -25,7 +29,8 @@ export interface Options {
   readonly format?: "text" | "json" | undefined
   /** As `LogLevels.parse` takes them. */
   readonly levels: ReadonlyArray<string>
-  readonly syslog: boolean
+  /** Undefined: none. */
+  readonly syslog: SyslogTarget.SyslogTarget | undefined
   /** Who owns the file, where the process becomes somebody else later. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined
   /** Whether the standard streams lead to a terminal. */
@@ -43,6 +48,7 @@ export class DaemonLogError extends Data.TaggedError("DaemonLogError")<{
 }
 
 export interface DaemonLog {
+  readonly format: "text" | "json"
   /** Makes it the log of what it is provided to. */
   readonly layer: Layer.Layer<never>
   /** The newest lines, as text. */
@@ -54,11 +60,21 @@ export interface DaemonLog {
 const fail = (isUsage: boolean) => (error: { readonly message: string }) =>
   new DaemonLogError({ isUsage, detail: error.message })
 
-const systemLog = (name: string): Effect.Effect<NodeSyslog.NodeSyslog, DaemonLogError, Scope.Scope> =>
+const systemLog = (
+  tag: string,
+  target: SyslogTarget.SyslogTarget
+): Effect.Effect<NodeSyslog.NodeSyslog, DaemonLogError, Scope.Scope> =>
   Effect.flatMap(
     Effect.promise(() => import("../node/NodeSyslog.ts")),
-    (module) => Effect.mapError(module.make({ target: { _tag: "Local" }, tag: name }), fail(false))
+    (module) => Effect.mapError(module.make({ target, tag }), fail(false))
   )
+
+/** Without what its text says already. */
+const worded = (record: LogRecord): LogRecord => {
+  if (!(DaemonDump.key in record.annotations)) return record
+  const { [DaemonDump.key]: _, ...annotations } = record.annotations
+  return { ...record, annotations }
+}
 
 /** Lines are taken until the scope ends; what was taken is written then. */
 export const make = Effect.fnUntraced(function* (
@@ -83,15 +99,21 @@ export const make = Effect.fnUntraced(function* (
   const history = new LogHistory()
   yield* publisher.add(history.logger, "history")
   yield* publisher.add(LogObserver.write(LogFormat.make(format, look), file), "file")
-  if (options.syslog) {
-    const sink = yield* systemLog(options.name)
-    yield* publisher.add(LogObserver.write(Syslog.make({ kind: "prefixed" }), sink), "syslog")
+  if (options.syslog !== undefined) {
+    const sink = yield* systemLog(options.name, options.syslog)
+    const lines = Syslog.make({
+      kind: SyslogTarget.kindOf(options.syslog),
+      tag: options.name,
+      pid: NodeEnvironment.pid()
+    })
+    yield* publisher.add(LogObserver.write(lines, sink), "syslog")
   }
   yield* publisher.begin
   return {
     layer: LogPublisher.layer(publisher, { filter }),
+    format,
     lines: ({ follow, lines }) =>
-      Stream.map(history.stream({ last: lines, follow }), (record) => LogText.render(record, {})),
+      Stream.map(history.stream({ last: lines, follow }), (record) => LogText.render(worded(record), {})),
     rotate: file.rotate
   }
 })

@@ -37,27 +37,30 @@ const stateOf = ({ ready, state }: ServiceStatus, now: number): string => {
 type Row = readonly [name: string, state: string, since: string, rest: string]
 
 /** What a service tells of itself: its fields, one after the other. */
-const detailText = (details: unknown): string => {
-  if (details === undefined || details === null) return ""
-  if (Array.isArray(details)) return details.map(detailText).join("; ")
-  if (typeof details !== "object") return String(details)
-  return Object.entries(details)
-    .filter(([, value]) => value !== undefined && value !== null && value !== 0)
-    .map(([name, value]) => (typeof value === "object" ? `${name} ${detailText(value)}` : `${name} ${value}`))
+export const details = (value: unknown): string => {
+  if (value === undefined || value === null) return ""
+  if (Array.isArray(value)) return value.map(details).join("; ")
+  if (typeof value !== "object") return String(value)
+  return Object.entries(value)
+    .filter(([, field]) => field !== undefined && field !== null && field !== 0)
+    .map(([name, field]) => `${name} ${details(field)}`)
     .join(", ")
 }
 
+const restartsText = (count: number): string =>
+  count === 0 ? "" : count === 1 ? ", 1 restart" : `, ${count} restarts`
+
 const rowsOf = (service: ServiceStatus, depth: number, now: number): ReadonlyArray<Row> => {
   const { failure, since } = service.state
-  const restarts = service.restarts === 0 ? "" : `, ${service.restarts} restarts`
+  const restarts = restartsText(service.restarts)
   const why = failure === undefined ? "" : `: ${failure.message}`
-  const details = service.children.length > 0 ? "" : detailText(service.details)
+  const about = service.children.length > 0 ? "" : details(service.details)
   return [
     [
       `${"  ".repeat(depth)}${service.name}`,
       `${stateOf(service, now)}${restarts}`,
       elapsed(now - since),
-      `${details === "" ? service.description : details}${why}`
+      `${about === "" ? service.description : about}${why}`
     ],
     ...service.children.flatMap((child) => rowsOf(child, depth + 1, now))
   ]
@@ -78,7 +81,7 @@ export const text = (status: DaemonStatus): string => {
   const serviceRows = services?.children.flatMap((child) => rowsOf(child, 0, now)) ?? []
   const workerRows = (workers ?? []).map(({ failure, id, restarts, since, slot, state }): Row => [
     `worker ${slot}`,
-    `${state.toLowerCase()}${restarts === 0 ? "" : `, ${restarts} restarts`}`,
+    `${state.toLowerCase()}${restartsText(restarts)}`,
     elapsed(now - since),
     [id, failure].filter((part) => part !== undefined).join(": ")
   ])

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type * as Duration from "effect/Duration"
 import type { NodeHeir } from "../node/NodeHeir.ts"
+import * as NodeSignal from "../node/NodeSignal.ts"
 import * as NodeWorkers from "../node/NodeWorkers.ts"
 import * as DaemonError from "./DaemonError.ts"
 import type { DaemonLife } from "./DaemonLife.ts"
@@ -13,8 +14,8 @@ export interface Options {
   readonly kind: "processes" | "threads"
   readonly count: number
   readonly heir: NodeHeir | undefined
-  /** Where the command was called. */
-  readonly cwd: string
+  /** Where the command was called, and the environment that it was given. */
+  readonly command: NodeWorkers.Command
   readonly readyTimeout: Duration.Input
   /** What a thread runs, and its arguments. */
   readonly program: { readonly module: URL; readonly argv: ReadonlyArray<string> }
@@ -33,12 +34,12 @@ const notHere = { message: "services are those of the workers: ask for a restart
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<DaemonLife<DaemonError.DaemonError>, never, Scope.Scope> {
-  const { count, cwd, heir, kind, program, readyTimeout } = options
+  const { command, count, heir, kind, program, readyTimeout } = options
   const scope = yield* Scope.fork(yield* Effect.scope)
   const common = { count, heir, readyTimeout }
   const made =
     kind === "processes"
-      ? NodeWorkers.make({ ...common, command: { cwd } })
+      ? NodeWorkers.make({ ...common, command })
       : NodeWorkers.makeThreads({ ...common, ...program })
   let workers: NodeWorkers.NodeWorkers | undefined
   let state = "Stopped"
@@ -70,7 +71,9 @@ export const make = Effect.fnUntraced(function* (
       state = "Stopping"
       return Scope.close(scope, Exit.void)
     }),
-    reload: Effect.flatMap(running, ({ reload }) => Effect.as(reload, [])),
+    reload: Effect.flatMap(running, ({ reload }) => Effect.as(reload, [])).pipe(
+      Effect.tapError(({ message }) => Effect.logError(`not reloaded: ${message}`))
+    ),
     restart: Effect.flatMap(running, ({ restart }) => Effect.as(restart, undefined)),
     status: Effect.gen(function* () {
       const known = workers === undefined ? [] : yield* workers.status
@@ -86,6 +89,21 @@ export const make = Effect.fnUntraced(function* (
         }))
       }
     }),
-    service: () => Effect.fail(notHere)
+    service: () => Effect.fail(notHere),
+    passOn: (signal) =>
+      kind === "threads" || workers === undefined
+        ? Effect.void
+        : Effect.flatMap(
+            workers.status,
+            Effect.forEach(
+              ({ pid }) =>
+                pid === 0
+                  ? Effect.void
+                  : NodeSignal.send(pid, signal).pipe(
+                      Effect.catch(({ message }) => Effect.logWarning(message))
+                    ),
+              { discard: true }
+            )
+          )
   }
 })

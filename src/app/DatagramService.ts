@@ -13,6 +13,7 @@ import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import { Reactor } from "../reactor/Reactor.ts"
 import type { ListenError } from "../reactor/ReactorError.ts"
 import * as Service from "./Service.ts"
+import { ServiceInstance } from "./ServiceInstance.ts"
 
 export interface Options<E, R> extends Omit<Service.Common, "name"> {
   /** Default: the description of the first endpoint. */
@@ -35,9 +36,18 @@ export const make = <E, R>(
     name: options.name ?? (descriptions[0] ?? "datagrams").replaceAll("/", "|"),
     description: options.description ?? `listens on ${descriptions.join(", ")}`,
     privileged,
-    start: (ports: ReadonlyArray<Datagram>) => Effect.succeed(ports),
+    start: told,
     details: (ports) =>
       Effect.sync(() => ports.map(({ local }) => ({ address: NetAddress.formatSocketAddress(local) }))),
     run: (ports) => Effect.forEach(ports, options.serve, { concurrency: "unbounded", discard: true })
   })
 }
+
+/** Says where it listens, as a server does. */
+const told = Effect.fnUntraced(function* (ports: ReadonlyArray<Datagram>) {
+  const { path } = yield* ServiceInstance
+  for (const { local } of ports) {
+    yield* Effect.logInfo(`${path} listening`).pipe(Effect.annotateLogs("address", String(local)))
+  }
+  return ports
+})

@@ -57,7 +57,7 @@ export const make = <A, E, R>(
   const start = Effect.fnUntraced(function* (
     listener: Listener
   ): Effect.fn.Return<HttpServer.Bound, HttpRouter.Request.Without<E>, Owed<R> | Scope.Scope> {
-    const { ending } = yield* ServiceInstance
+    const { ending, path } = yield* ServiceInstance
     const [HttpServer, HttpRouter, EffectHttpServer] = yield* modules
     const bound = HttpServer.fromListener(lasting(listener, ending), options)
     const application = HttpRouter.serve(routes, {
@@ -67,6 +67,7 @@ export const make = <A, E, R>(
     yield* Layer.build(
       Layer.provide(application, Layer.succeed(EffectHttpServer.HttpServer, bound.server))
     ) as Effect.Effect<unknown, HttpRouter.Request.Without<E>, Owed<R> | Scope.Scope>
+    yield* Effect.logInfo(`${path} listening`).pipe(Effect.annotateLogs("address", String(bound.address)))
     yield* onStart?.(bound.address) ?? Effect.void
     return bound
   })

@@ -16,7 +16,7 @@ import type { Member } from "./ServiceMember.ts"
 import type * as ServiceProbe from "./ServiceProbe.ts"
 import * as ServiceReason from "./ServiceReason.ts"
 import { type Operation, within } from "./ServiceTurn.ts"
-import { awaitCode, awaitEnd, awaitLeftBehind, report } from "./ServiceWaiting.ts"
+import { awaitCode, awaitEnd, awaitLeftBehind, report, say } from "./ServiceWaiting.ts"
 
 /** The first phase. */
 export const bind = (member: Member, piece: Piece, operation: Operation): Effect.Effect<void, ServiceError> =>
@@ -167,7 +167,7 @@ const watchReady = (member: Member, life: Life, probe: ServiceProbe.Resolved): E
     if (!life.up || value._tag !== "Running") return
     if (no === undefined && !value.ready) member.enter({ ...value, ready: true })
     if (no !== undefined && value.ready && noes >= probe.failures) {
-      yield* Effect.logWarning("not ready", no.cause)
+      yield* say(member, Effect.logWarning("not ready", no.cause))
       member.enter({ ...value, ready: false })
     }
   }).pipe(Effect.forever)

@@ -1,7 +1,8 @@
 /** Why a service cannot be had as it was asked for, or has failed: the reasons of `ServiceError`. */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
-import * as Failure from "../result/Failure.ts"
+import type * as Failure from "../result/Failure.ts"
+import { failureSentence } from "./failureSentence.ts"
 
 export type ServiceReason =
   | InvalidName
@@ -25,9 +26,6 @@ export type ServiceReason =
 
 /** In which phase of a start something went wrong. */
 export type Phase = "privileged" | "start" | "run" | "ready"
-
-/** What went wrong in a service, in one line. */
-const told = (failure: Failure.Failure<unknown>): string => Failure.message(failure).replace(/^Error: /, "")
 
 const meant = (suggestion: string | undefined): string =>
   suggestion === undefined ? "" : `; did you mean "${suggestion}"?`
@@ -76,7 +74,7 @@ interface Failed {
 export class StartFailed extends Data.TaggedError("StartFailed")<Failed & { readonly phase: Phase }> {
   override get message(): string {
     const where = this.phase === "privileged" ? " (privileged phase)" : ""
-    return `cannot start${where}: ${told(this.failure)}`
+    return `cannot start${where}: ${failureSentence(this.failure)}`
   }
   override get cause(): unknown {
     return this.failure.cause
@@ -115,7 +113,7 @@ export class Ended extends Data.TaggedError("Ended")<{}> {
 /** Its liveness probe said no so many times in a row. */
 export class NotAlive extends Data.TaggedError("NotAlive")<Failed & { readonly failures: number }> {
   override get message(): string {
-    return `its liveness probe failed ${this.failures} times in a row, last with: ${told(this.failure)}`
+    return `its liveness probe failed ${this.failures} times in a row, last with: ${failureSentence(this.failure)}`
   }
   override get cause(): unknown {
     return this.failure.cause
@@ -140,7 +138,7 @@ export class IntensityExceeded extends Data.TaggedError("IntensityExceeded")<
 > {
   override get message(): string {
     const { last, period, restarts } = this
-    return `more than ${restarts} restarts in ${Duration.format(period)}, the last failure in ${last}: ${told(this.failure)}`
+    return `more than ${restarts} restarts in ${Duration.format(period)}, the last failure in ${last}: ${failureSentence(this.failure)}`
   }
   override get cause(): unknown {
     return this.failure.cause
@@ -150,7 +148,7 @@ export class IntensityExceeded extends Data.TaggedError("IntensityExceeded")<
 /** Of a group: the backoff of one of its services has come to its end. */
 export class GivenUp extends Data.TaggedError("GivenUp")<Failed & { readonly last: string }> {
   override get message(): string {
-    return `${this.last} has failed, and its backoff allows no more tries: ${told(this.failure)}`
+    return `${this.last} has failed, and its backoff allows no more tries: ${failureSentence(this.failure)}`
   }
   override get cause(): unknown {
     return this.failure.cause
@@ -160,7 +158,7 @@ export class GivenUp extends Data.TaggedError("GivenUp")<Failed & { readonly las
 /** It could not take a new configuration over. It runs on. */
 export class ReloadFailed extends Data.TaggedError("ReloadFailed")<Failed> {
   override get message(): string {
-    return `cannot reload: ${told(this.failure)}`
+    return `cannot reload: ${failureSentence(this.failure)}`
   }
   override get cause(): unknown {
     return this.failure.cause

@@ -23,7 +23,7 @@ import type { Retry } from "./ServiceLife.ts"
 import type { Member } from "./ServiceMember.ts"
 import * as ServiceReason from "./ServiceReason.ts"
 import { type Operation, perform } from "./ServiceTurn.ts"
-import { inBackground, isCancelled, report } from "./ServiceWaiting.ts"
+import { inBackground, isCancelled, report, say } from "./ServiceWaiting.ts"
 
 /**
  * The turns for what is done to services of a group: its own, and, where it gives things to siblings of its own, those of the
@@ -73,6 +73,8 @@ export const fallen = (
     group.window = window
     const delay = yield* nextDelay(member, failure)
     if (delay === undefined) return yield* escalate(group, new ServiceReason.GivenUp({ last, failure }))
+    const pause = delay === 0 ? "at once" : `in ${Duration.format(Duration.millis(Math.round(delay)))}`
+    yield* say(member, Effect.logInfo(`${last} is started again ${pause}`))
     yield* restartLater(group, member, now + delay)
   })
 

@@ -14,13 +14,16 @@ import type { Member } from "./ServiceMember.ts"
 import * as ServiceReason from "./ServiceReason.ts"
 import type { Operation } from "./ServiceTurn.ts"
 
-/** Tells of a failure that nobody waits for. */
-export const report = (member: Member, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  UnhandledFailure.report({ cause, place: `service ${member.path}`, peer: undefined }).pipe(
+/** In the log of a service. Who is told may fail, and nobody else is to suffer from that. */
+export const say = (member: Member, told: Effect.Effect<void>): Effect.Effect<void> =>
+  told.pipe(
     Effect.annotateLogs(annotations(member)),
-    // Who is told may fail, too.
     Effect.catchCause(() => Effect.void)
   )
+
+/** Tells of a failure that nobody waits for. */
+export const report = (member: Member, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  say(member, UnhandledFailure.report({ cause, place: `service ${member.path}`, peer: undefined }))
 
 /** What nobody waits for is not silent, whosever fault it is. */
 export const inBackground = (member: Member, effect: Effect.Effect<void>): Effect.Effect<Fiber.Fiber<void>> =>

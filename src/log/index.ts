@@ -1,4 +1,5 @@
 export * as LogCapture from "./LogCapture.ts"
+export * as LogEarly from "./LogEarly.ts"
 export * as LogFilter from "./LogFilter.ts"
 export * as LogFormat from "./LogFormat.ts"
 export * as LogHistory from "./LogHistory.ts"

@@ -7,7 +7,7 @@ import { refused } from "./MemoryListener.ts"
 import type { Binding } from "./MemoryPorts.ts"
 import { isAbstract, type MemorySite, noRoute } from "./MemorySite.ts"
 import type { ClientHello } from "./MemoryTls.ts"
-import type { StreamEnd } from "./MemoryWire.ts"
+import type { StreamEnd } from "./MemoryCable.ts"
 
 /** One address to try. */
 export type Target =
@@ -96,8 +96,8 @@ export class MemoryCall {
 
   private ask(there: MemoryHost, to: NetAddress.InetAddress, caller: Caller): void {
     const { network, host } = this.options.site
-    if (network.wire.mayLose) this.startTimer()
-    const stop = network.wire.ask({ from: host, to: there }, caller, () => {
+    if (network.cable.mayLose) this.startTimer()
+    const stop = network.cable.ask({ from: host, to: there }, caller, () => {
       if (this.over) return
       this.leave = undefined
       const door = there.tcp.find(to.address, to.port)[0]?.owner
@@ -111,7 +111,7 @@ export class MemoryCall {
   /** How `there` sees who calls, and answers. */
   private caller(there: MemoryHost, local: NetAddress.SocketAddress, peer: NetAddress.SocketAddress): Caller {
     const { site, hello } = this.options
-    const { wire } = site.network
+    const { cable } = site.network
     const binding = this.binding
     const back = { from: there, to: site.host }
     return {
@@ -128,14 +128,14 @@ export class MemoryCall {
         if (this.over) return
         this.leave = undefined
         this.releasePort()
-        wire.answer(back, site.loop, () => this.fail(reason))
+        cable.answer(back, site.loop, () => this.fail(reason))
       },
       accept: (stream, security) => {
         // From here on the port is the stream's, and is given back with it.
         this.binding = undefined
         this.connected = stream
         this.leave = undefined
-        wire.answer(back, site.loop, () => {
+        cable.answer(back, site.loop, () => {
           if (this.over) return
           this.connected = undefined
           this.end()

@@ -216,10 +216,10 @@ class MemoryDatagram extends DatagramPort implements Box {
     if (!isBroadcast(to.address)) {
       const route = network.route(host, to.address)
       if (route === undefined || route === "BlackHole") return
-      return network.wire.toss({ from: host, to: route }, parcel, () => this.arrive(parcel, route))
+      return network.cable.toss({ from: host, to: route }, parcel, () => this.arrive(parcel, route))
     }
     for (const each of network.allHosts()) {
-      network.wire.toss({ from: host, to: each }, parcel, () => {
+      network.cable.toss({ from: host, to: each }, parcel, () => {
         // A port of one address hears only what is sent to that address.
         for (const { owner } of each.udp.find(to.address, to.port)) {
           if (owner.hears(from)) owner.deliver({ ...parcel, bytes: parcel.bytes.slice() })
@@ -236,7 +236,7 @@ class MemoryDatagram extends DatagramPort implements Box {
     const found = oneOf(hearing, from.port)
     if (found !== undefined) found.owner.deliver(parcel)
     else if (this.peer !== undefined) {
-      network.wire.answer({ from: route, to: host }, this.site.loop, () => this.refused())
+      network.cable.answer({ from: route, to: host }, this.site.loop, () => this.refused())
     }
   }
 
@@ -253,7 +253,7 @@ class MemoryDatagram extends DatagramPort implements Box {
     const { network, host } = this.site
     const { from, to } = parcel
     for (const each of hosts) {
-      network.wire.toss({ from: host, to: each }, parcel, () => {
+      network.cable.toss({ from: host, to: each }, parcel, () => {
         for (const { owner } of each.udp.find(to.address, to.port)) {
           const isMember = owner instanceof MemoryDatagram && owner.multicastVerbs.isIn(to.address, link)
           if (isMember && owner.hears(from)) owner.deliver({ ...parcel, bytes: parcel.bytes.slice() })

@@ -6,7 +6,7 @@ import * as Reason from "../reactor/Reason.ts"
 import type * as Tls from "../reactor/Tls.ts"
 import type { StreamEvents } from "./MemoryStream.ts"
 import * as MemoryTls from "./MemoryTls.ts"
-import type { StreamEnd } from "./MemoryWire.ts"
+import type { StreamEnd } from "./MemoryCable.ts"
 
 /**
  * Agrees on TLS over a live stream. The client speaks first, the server answers, the client confirms: neither

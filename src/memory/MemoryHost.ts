@@ -3,7 +3,7 @@ import type { Chunking } from "./MemoryChunking.ts"
 import type { MemoryLoop } from "./MemoryLoop.ts"
 import { MemoryPorts } from "./MemoryPorts.ts"
 import type { ClientHello } from "./MemoryTls.ts"
-import type { StreamEnd } from "./MemoryWire.ts"
+import type { StreamEnd } from "./MemoryCable.ts"
 import type { ConnectReason } from "../reactor/ReactorError.ts"
 import type * as Tls from "../reactor/Tls.ts"
 

@@ -103,7 +103,7 @@ export class MemoryListener extends StreamListener<MemoryTransport> implements D
     }
     return caller.hello === undefined
       ? Result.fail(MemoryTls.failed("the listener speaks TLS, the client does not"))
-      : this.options.network.wire.negotiate(caller.hello, tls)
+      : this.options.network.cable.negotiate(caller.hello, tls)
   }
 
   private admit(caller: Caller, security: Tls.Security): void {
@@ -113,7 +113,7 @@ export class MemoryListener extends StreamListener<MemoryTransport> implements D
       gone()
       caller.onGone()
     }
-    const [theirs, ours] = network.wire.link(
+    const [theirs, ours] = network.cable.link(
       { loop: caller.loop, local: caller.local, peer: caller.peer, host: caller.host, onGone },
       { loop, ...this.endsFor(caller), host, onGone: gone },
       network.link

@@ -7,7 +7,7 @@ import type { Chunking } from "./MemoryChunking.ts"
 import { type ChunkingOf, MemoryHost, type Parcel, same } from "./MemoryHost.ts"
 import type { Activity } from "./MemoryLoop.ts"
 import type { LinkOptions } from "./MemoryStream.ts"
-import { direct, type Wire } from "./MemoryWire.ts"
+import { direct, type Cable } from "./MemoryCable.ts"
 
 export type { Chooser, Chunking } from "./MemoryChunking.ts"
 export { seeded } from "./MemoryChunking.ts"
@@ -53,7 +53,7 @@ export class MemoryNetwork {
   /** For the reactors on this network. */
   readonly activity: Activity = { pending: 0 }
   readonly link: LinkOptions
-  readonly wire: Wire
+  readonly cable: Cable
   readonly loses: (datagram: Parcel) => boolean
   private readonly names = new Map<string, ReadonlyArray<NetAddress.IpAddress>>()
   private readonly hosts = new Map<string, MemoryHost>()
@@ -64,8 +64,8 @@ export class MemoryNetwork {
   private nextAddress = 1
 
   /** With `oneHost` every name of `hosts` is a name of that host, but for black holes. */
-  constructor(options: Options = {}, oneHost?: string, wire: Wire = direct) {
-    this.wire = wire
+  constructor(options: Options = {}, oneHost?: string, cable: Cable = direct) {
+    this.cable = cable
     const { chunking = "asWritten", chunkingOf, capacityBytes = capacityBytesDefault } = options
     this.link = {
       capacityBytes: Math.max(1, capacityBytes),

@@ -24,7 +24,7 @@ export const resolve =
     Resolver.resolve({ resolve: (_, options) => lookUp(site, name, options?.family) }, name, options)
 
 const lookUp = ({ host, network }: MemorySite, name: string, family: NetAddress.IpFamily | undefined) =>
-  Effect.andThen(network.wire.lookUp?.(host, name) ?? Effect.void, () => {
+  Effect.andThen(network.cable.lookUp?.(host, name) ?? Effect.void, () => {
     const found = network.lookUp(name, family)
     return found === undefined
       ? Effect.fail(new ResolveError({ name, reason: unknownHost(name) }))

@@ -9,7 +9,7 @@ import { type Secured, StreamTransport } from "../reactor/StreamTransport.ts"
 import * as Tls from "../reactor/Tls.ts"
 import { handshake } from "./MemoryHandshake.ts"
 import { failed } from "./MemoryTls.ts"
-import type { StreamEnd } from "./MemoryWire.ts"
+import type { StreamEnd } from "./MemoryCable.ts"
 
 export interface MemoryLimits extends StreamLimits {
   /** Milliseconds that closing may take to flush. */

@@ -14,6 +14,8 @@ export interface TcpBinding {
   /** An address, or a name of this machine. */
   readonly interface: string
   readonly ipv6Only: boolean
+  /** Whether other programs may have the port as well. */
+  readonly reusePort: boolean
 }
 
 export interface UnixBinding {
@@ -30,6 +32,7 @@ export interface UdpBinding {
   /** An address. */
   readonly interface: string
   readonly reuseAddress: boolean
+  readonly reusePort: boolean
 }
 
 /** A socket that was inherited. */
@@ -56,7 +59,8 @@ export const of = (
         _tag: "Tcp",
         port: endpoint.port,
         interface: endpoint.interface,
-        ipv6Only: endpoint.ipv6Only ?? false
+        ipv6Only: endpoint.ipv6Only ?? false,
+        reusePort: endpoint.reusePort ?? false
       }
     case "UnixServer":
       return {
@@ -74,7 +78,8 @@ export const of = (
         _tag: "Udp",
         port: endpoint.port,
         interface: endpoint.interface,
-        reuseAddress: endpoint.reuseAddress ?? false
+        reuseAddress: endpoint.reuseAddress ?? false,
+        reusePort: endpoint.reusePort ?? false
       }
   }
 }
@@ -108,7 +113,12 @@ export const isBinding = (value: unknown): value is Binding => {
   const each = value as Readonly<Record<string, unknown>>
   switch (each._tag) {
     case "Tcp":
-      return isPort(each.port) && typeof each.interface === "string" && typeof each.ipv6Only === "boolean"
+      return (
+        isPort(each.port) &&
+        typeof each.interface === "string" &&
+        typeof each.ipv6Only === "boolean" &&
+        typeof each.reusePort === "boolean"
+      )
     case "Unix":
       return (
         typeof each.path === "string" &&
@@ -120,7 +130,8 @@ export const isBinding = (value: unknown): value is Binding => {
         isPort(each.port) &&
         typeof each.interface === "string" &&
         net.isIP(each.interface) > 0 &&
-        typeof each.reuseAddress === "boolean"
+        typeof each.reuseAddress === "boolean" &&
+        typeof each.reusePort === "boolean"
       )
     case "Descriptor":
       return isDescriptor(each.descriptor)

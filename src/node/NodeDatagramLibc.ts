@@ -4,6 +4,7 @@
  */
 import * as os from "node:os"
 import type * as Ffi from "node:ffi"
+import { experimentalFfi } from "./experimentalFfi.ts"
 
 const AF = { IPv4: 2, IPv6: 10 } as const
 const SOCK_DGRAM = 2
@@ -65,8 +66,7 @@ export const load = (): NodeDatagramLibc => {
   if (process.platform !== "linux" || !architectures.has(process.arch) || os.endianness() !== "LE") {
     throw new Error(`${process.platform} on ${process.arch} is not known to it`)
   }
-  const ffi = process.getBuiltinModule("node:ffi") as typeof Ffi | undefined
-  if (ffi === undefined) throw new Error(`Node ${process.versions.node} has no node:ffi`)
+  const ffi = experimentalFfi()
   const { functions: c, lib } = ffi.dlopen(null, signatures)
   // One for each thread, and this one's as long as the thread lives.
   const errnoAt = c.__errno_location()

@@ -8,23 +8,29 @@ import * as nativeHandle from "./nativeHandle.ts"
 import * as NodeBinding from "./NodeBinding.ts"
 import type { NodeDatagramPort } from "./NodeDatagramPort.ts"
 import type { TakenHandle } from "./NodeListenerSource.ts"
-import type { NodeListeners, OpenSocket, Place } from "./NodeListeners.ts"
+import type { NodeListenerPlace, OpenSocket } from "./NodeListenerPlace.ts"
+import type { NodeListeners } from "./NodeListeners.ts"
+import { NodeOtherPorts } from "./NodeOtherPorts.ts"
 
 export class DatagramSocket implements OpenSocket {
-  private readonly place: Place | undefined
+  private readonly place: NodeListenerPlace | undefined
   private socket: dgram.Socket | undefined = undefined
   private prevent: () => void = () => {}
+  private readonly others: NodeOtherPorts | undefined
 
-  constructor(place: Place | undefined) {
+  constructor(place: NodeListenerPlace | undefined, others?: NodeOtherPorts) {
     this.place = place
+    this.others = others
   }
 
   /** Binds it to what was taken, and reads nothing before this process may. */
   bind(socket: dgram.Socket, { beginning, handle }: TakenHandle): void {
     nativeHandle.bindTo(socket, handle)
-    if (beginning.isNow) return
-    nativeHandle.pause(socket)
-    this.prevent = beginning.when(() => nativeHandle.resume(socket))
+    if (!beginning.isNow) nativeHandle.pause(socket)
+    this.prevent = beginning.when(() => {
+      nativeHandle.resume(socket)
+      this.others?.bind(socket)
+    })
   }
 
   opened(socket: dgram.Socket): void {
@@ -51,6 +57,7 @@ export class DatagramSocket implements OpenSocket {
 
   readonly closed = (): void => {
     this.prevent()
+    this.others?.close()
     this.place?.leave()
   }
 }
@@ -81,8 +88,18 @@ export const acquire = (
         Effect.flatMap((given) => {
           const shared =
             given?._tag === "Port" ? { ...endpoint, port: given.port, reusePort: true } : endpoint
-          const taken = given?._tag === "Handle" ? given : undefined
-          return open(shared, new DatagramSocket(place), taken)
+          if (listeners === undefined || place === undefined || given?._tag !== "Handle") {
+            return open(shared, new DatagramSocket(place), undefined)
+          }
+          return restore(place.takeOthers(given)).pipe(
+            Effect.onError(() => Effect.sync(() => given.handle.close())),
+            Effect.flatMap((others) => {
+              const more = new NodeOtherPorts(others, place.binding, listeners)
+              return Effect.onError(open(shared, new DatagramSocket(place, more), given), () =>
+                Effect.sync(() => more.close())
+              )
+            })
+          )
         }),
         Effect.onError(() => Effect.sync(() => place?.leave())),
         Effect.tap((port) => Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, port.close)))

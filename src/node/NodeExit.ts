@@ -4,12 +4,13 @@
  * that has cleaned up sends the signal to itself once more, with nobody to handle it. Twisted: "exit by the signal that was received".
  */
 import * as os from "node:os"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ProcessSignal } from "../reactor/ProcessSignal.ts"
 import { nativeSignal } from "./NodeProcessSignals.ts"
 
-/** What was said to outputs that nobody reads is not waited for longer. */
-const flushMillis = 1_000
+/** What was said to outputs that nobody reads is not waited for longer by who is told to end. */
+const flushTimeout = "1 second"
 /** A process that lives this long after its signal does not end by it. */
 const deathMillis = 1_000
 
@@ -26,7 +27,7 @@ export const codeOf = (signal: ProcessSignal): number => {
  */
 export const bySignal = (signal: ProcessSignal): Effect.Effect<never> =>
   Effect.andThen(
-    flushed,
+    flushed(flushTimeout),
     Effect.callback<never>(() => {
       const native = nativeSignal(signal) as NodeJS.Signals
       const code = codeOf(signal)
@@ -40,20 +41,46 @@ export const bySignal = (signal: ProcessSignal): Effect.Effect<never> =>
     })
   )
 
-/** Waits until what was printed has left the process. */
-export const flushed: Effect.Effect<void> = Effect.callback((resume) => {
-  const open = [process.stdout, process.stderr].filter(
-    (output) => output.writable && output.writableLength > 0
-  )
-  let left = open.length
-  if (left === 0) return resume(Effect.void)
-  const timer = setTimeout(() => resume(Effect.void), flushMillis)
-  for (const output of open) {
-    output.write("", () => {
-      if (--left > 0) return
-      clearTimeout(timer)
-      resume(Effect.void)
+/** The standard output and error, without those that the program has closed. */
+const outputs = (): ReadonlyArray<NodeJS.WriteStream> =>
+  [() => process.stdout, () => process.stderr].flatMap((standard) => {
+    try {
+      return [standard()]
+    } catch {
+      return []
+    }
+  })
+
+/** Waits until what was printed has left the process, however long its reader takes; or no longer than `limit`. */
+export const flushed = (limit?: Duration.Input): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const open = outputs().filter(({ destroyed, writable, writableLength }) => {
+      return !destroyed && writable && writableLength > 0
     })
-  }
-  return Effect.sync(() => clearTimeout(timer))
+    let left = open.length
+    if (left === 0) return resume(Effect.void)
+    const timer =
+      limit === undefined
+        ? undefined
+        : setTimeout(() => resume(Effect.void), Duration.toMillis(Duration.fromInputUnsafe(limit)))
+    for (const output of open) {
+      output.write("", () => {
+        if (--left > 0) return
+        clearTimeout(timer)
+        resume(Effect.void)
+      })
+    }
+    return Effect.sync(() => clearTimeout(timer))
+  })
+
+/** From here on, whoever reads what the program writes may go first: the exit code stays what it is. */
+export const readerMayGo: Effect.Effect<void> = Effect.sync(() => {
+  for (const output of outputs()) output.on("error", () => {})
+})
+
+/** Completes when whoever read the standard output has gone. */
+export const readerGone: Effect.Effect<void> = Effect.callback((resume) => {
+  const gone = () => resume(Effect.void)
+  process.stdout.once("error", gone)
+  return Effect.sync(() => process.stdout.off("error", gone))
 })

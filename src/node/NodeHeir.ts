@@ -13,17 +13,15 @@ import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import type { ListenReason } from "../reactor/ReactorError.ts"
-import { isHandle, type NativeHandle } from "./nativeHandle.ts"
-import type { Binding } from "./NodeBinding.ts"
+import { NodeHeirBeginning } from "./NodeHeirBeginning.ts"
 import * as NodeHeirChannel from "./NodeHeirChannel.ts"
-import { NodeHeirFeeds } from "./NodeHeirFeeds.ts"
-import { isToHeir, type Role, type ToHeir, uncarryReason } from "./NodeHeirMessage.ts"
-import type { Beginning, NodeListenerSource, Taken } from "./NodeListenerSource.ts"
+import { isToHeir, type Role } from "./NodeHeirMessage.ts"
+import { NodeHeirSource } from "./NodeHeirSource.ts"
+import type { Beginning, NodeListenerSource } from "./NodeListenerSource.ts"
 import { NodeListeners } from "./NodeListeners.ts"
 import * as NodeTlsTickets from "./NodeTlsTickets.ts"
+import * as ProcessLink from "./ProcessLink.ts"
 
 export type { Role } from "./NodeHeirMessage.ts"
 
@@ -80,108 +78,45 @@ export const make: Effect.Effect<NodeHeir | undefined, HeirError> = Effect.suspe
 })
 
 type Run = (effect: Effect.Effect<void>) => void
-type Resume = (effect: Effect.Effect<Taken | undefined, ListenReason>) => void
 
 /** How long a worker that was left alone may settle. */
 const orphanSettleMillis = 5_000
+/** The channel of a process that ends is closed before its children have another parent. */
+const pollMillis = 20
 
-class Heir implements NodeHeir, NodeListenerSource, Beginning {
+class Heir implements NodeHeir {
   readonly role: Role
-  readonly listeners = new NodeListeners(this)
-  readonly source: NodeListenerSource = this
-  readonly beginning: Beginning = this
-  predecessor = 0
+  readonly beginning: NodeHeirBeginning
+  readonly source: NodeHeirSource
+  readonly listeners: NodeListeners
   slot: number | undefined = undefined
-  isNow = false
   private readonly channel: NodeHeirChannel.HeirChannel
   private readonly run: Run
-  private readonly feeds: NodeHeirFeeds
   private readonly welcome = Deferred.makeUnsafe<void, HeirError>()
   private readonly began = Deferred.makeUnsafe<void>()
   private readonly drained = Deferred.makeUnsafe<void>()
-  private readonly asked = new Map<number, { readonly key: string; readonly resume: Resume }>()
-  private readonly onBegin = new Set<() => void>()
   private onReloaded: Effect.Effect<void, { readonly message: string }> = Effect.void
-  private questions = 0
-  private isClosed = false
   private isDraining = false
 
   constructor(channel: NodeHeirChannel.HeirChannel, run: Run) {
     this.channel = channel
     this.role = channel.role
     this.run = run
-    this.feeds = new NodeHeirFeeds((message) => channel.post(message))
+    this.beginning = new NodeHeirBeginning((error) =>
+      run(Effect.logError("a socket that was handed on cannot be used", error))
+    )
+    this.source = new NodeHeirSource(channel.role, channel.post, this.beginning)
+    this.listeners = new NodeListeners(this.source)
     channel.listen({ message: this.onMessage, closed: this.onClosed })
     channel.post({ _tag: "spindle/Hello" })
   }
 
+  get predecessor(): number {
+    return this.source.predecessor
+  }
+
   get welcomed(): Effect.Effect<void, HeirError> {
     return Deferred.await(this.welcome)
-  }
-
-  // --- a source of sockets --------------------------------------------------------------------------------
-
-  take(key: string, binding: Binding): Effect.Effect<Taken | undefined, ListenReason> {
-    return Effect.callback((resume) => {
-      // A predecessor has given all it had.
-      if (this.isClosed || (this.role === "successor" && this.isNow)) return resume(Effect.undefined)
-      const id = this.questions++
-      this.asked.set(id, { key, resume })
-      this.channel.post({ _tag: "spindle/Take", id, key, binding })
-      return Effect.sync(() => this.asked.delete(id))
-    })
-  }
-
-  private answer(
-    id: number,
-    given: (key: string) => Effect.Effect<Taken | undefined, ListenReason>
-  ): boolean {
-    const question = this.asked.get(id)
-    if (question === undefined) return false
-    this.asked.delete(id)
-    question.resume(given(question.key))
-    return true
-  }
-
-  private gotSocket(
-    { held, id, owned }: Extract<ToHeir, { readonly _tag: "spindle/Given" }>,
-    handle: NativeHandle
-  ) {
-    const taken: Taken = {
-      _tag: "Handle",
-      handle,
-      beginning: held ? this : atOnce,
-      owner: owned ? this.predecessor : undefined
-    }
-    // Nobody waits for it any more.
-    if (!this.answer(id, () => Effect.succeed(taken))) handle.close()
-  }
-
-  // --- beginning ------------------------------------------------------------------------------------------
-
-  when(run: () => void): () => void {
-    if (this.isNow) {
-      run()
-      return () => {}
-    }
-    this.onBegin.add(run)
-    return () => this.onBegin.delete(run)
-  }
-
-  private begin(): void {
-    if (this.isNow) return
-    this.isNow = true
-    for (const run of this.onBegin) {
-      try {
-        run()
-      } catch (error) {
-        this.run(Effect.logError("a socket that was handed on cannot be used", error))
-      }
-    }
-    this.onBegin.clear()
-    this.channel.post({ _tag: "spindle/Began" })
-    this.channel.unref()
-    Deferred.doneUnsafe(this.began, Effect.void)
   }
 
   readonly ready: Effect.Effect<void> = Effect.suspend(() => {
@@ -194,7 +129,12 @@ class Heir implements NodeHeir, NodeListenerSource, Beginning {
       this.channel.postThen({ _tag: "spindle/Failed", detail }, () => resume(Effect.void))
     )
 
-  // --- going ----------------------------------------------------------------------------------------------
+  private begin(): void {
+    if (!this.beginning.begin()) return
+    this.channel.post({ _tag: "spindle/Began" })
+    this.channel.unref()
+    Deferred.doneUnsafe(this.began, Effect.void)
+  }
 
   get draining(): Effect.Effect<void> {
     return Deferred.await(this.drained)
@@ -231,66 +171,51 @@ class Heir implements NodeHeir, NodeListenerSource, Beginning {
     )
   }
 
-  // --- what comes -----------------------------------------------------------------------------------------
-
   private readonly onMessage = (message: unknown, handle: unknown): void => {
     if (!isToHeir(message)) return
     switch (message._tag) {
       case "spindle/Welcome": {
-        this.predecessor = message.pid
+        this.source.predecessor = message.pid
         this.slot = message.slot
         NodeTlsTickets.adopt(message.tickets)
         return void Deferred.doneUnsafe(this.welcome, Effect.void)
       }
-      case "spindle/Given": {
-        if (isHandle(handle)) return this.gotSocket(message, handle)
-        return void this.answer(message.id, () => Effect.undefined)
-      }
-      case "spindle/None":
-        return void this.answer(message.id, () => Effect.undefined)
-      case "spindle/Port":
-        return void this.answer(message.id, () => Effect.succeed({ _tag: "Port", port: message.port }))
-      case "spindle/Feed":
-        return void this.answer(message.id, (key) =>
-          Effect.succeed(
-            this.feeds.open(key, NetAddress.inetAddressFromNativeUnsafe(message.host, message.port))
-          )
-        )
-      case "spindle/Refused":
-        return void this.answer(message.id, () => Effect.fail(uncarryReason(message.reason)))
-      case "spindle/Connection":
-        return this.feeds.accept(message.key, message.socket)
       case "spindle/Begin":
         return this.begin()
       case "spindle/Drain":
         return this.drain(message.settleMillis)
       case "spindle/Reload":
         return this.reload(message.id)
+      default:
+        return this.source.got(message, handle)
     }
   }
 
   private readonly onClosed = (): void => {
-    this.isClosed = true
     Deferred.doneUnsafe(
       this.welcome,
       Effect.fail(new HeirError({ detail: "the process that started this one is gone, or said nothing" }))
     )
-    for (const { resume } of this.asked.values()) resume(Effect.undefined)
-    this.asked.clear()
+    this.source.close()
+    if (this.role === "successor") return this.beginAlone()
     this.begin()
-    if (this.role !== "successor") this.drain(orphanSettleMillis)
+    this.drain(orphanSettleMillis)
+  }
+
+  /** As soon as the process before this one is gone. While it lives it serves, and ends who does not speak to it. */
+  private beginAlone(): void {
+    if (!this.beginning.isNow && isParent(this.predecessor)) setTimeout(() => this.beginAlone(), pollMillis)
+    else this.begin()
   }
 }
 
-const atOnce: Beginning = {
-  isNow: true,
-  when: (run) => {
-    run()
-    return () => {}
-  }
-}
+const isParent = (pid: number): boolean =>
+  process.platform === "win32" ? ProcessLink.isAlive(pid) : process.ppid === pid
 
+/** What it failed with need be no `Error`. */
 const messageOf = (cause: Cause.Cause<{ readonly message: string }>): string => {
   const error = Cause.squash(cause)
-  return error instanceof Error ? error.message : String(error)
+  return typeof error === "object" && error !== null && "message" in error
+    ? String(error.message)
+    : String(error)
 }

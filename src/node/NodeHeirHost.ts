@@ -10,7 +10,13 @@ import * as NodeTlsTickets from "./NodeTlsTickets.ts"
 
 /** What there is for a key. */
 export type Answer =
-  | { readonly _tag: "Given"; readonly handle: NativeHandle; readonly held: boolean; readonly owned: boolean }
+  | {
+      readonly _tag: "Given"
+      readonly handle: NativeHandle
+      readonly held: boolean
+      readonly owned: boolean
+      readonly others: ReadonlyArray<string>
+    }
   | { readonly _tag: "None" }
   | { readonly _tag: "Port"; readonly port: number }
   | { readonly _tag: "Feed"; readonly host: string; readonly port: number }
@@ -21,6 +27,8 @@ export interface Options {
   readonly answer: (key: string, binding: Binding) => Effect.Effect<Answer, ListenReason>
   /** What threads say about connections. */
   readonly onFeed?: ((message: Extract<FromHeir, { readonly key: string }>) => void) | undefined
+  /** It lives, but cannot be spoken to any more. */
+  readonly onLost?: (() => void) | undefined
   /** It has ended, however. */
   readonly onEnded?: (() => void) | undefined
 }
@@ -38,6 +46,7 @@ export class NodeHeirHost {
   private readonly readiness = Deferred.makeUnsafe<void, NotReady>()
   private readonly beginning = Deferred.makeUnsafe<void>()
   private readonly end = Deferred.makeUnsafe<End>()
+  private readonly away = Deferred.makeUnsafe<void>()
   private readonly reloading = new Map<number, (detail: string | undefined) => void>()
   private reloads = 0
   isReady = false
@@ -46,7 +55,11 @@ export class NodeHeirHost {
   constructor(options: Options, run: (effect: Effect.Effect<void>) => void) {
     this.options = options
     this.run = run
-    this.line = options.start({ message: this.onMessage, ended: this.onEnded })
+    this.line = options.start({
+      message: this.onMessage,
+      lost: this.onLost,
+      ended: this.onEnded
+    })
   }
 
   /** Completes when all of it is up. */
@@ -56,6 +69,11 @@ export class NodeHeirHost {
 
   get ended(): Effect.Effect<End> {
     return Deferred.await(this.end)
+  }
+
+  /** Completes when it has ended, or cannot be spoken to any more. */
+  get gone(): Effect.Effect<void> {
+    return Deferred.await(this.away)
   }
 
   /** Has it begin. Completes when it serves; does not, if it ends first. */
@@ -89,8 +107,8 @@ export class NodeHeirHost {
         onSuccess: (answer) => {
           switch (answer._tag) {
             case "Given": {
-              const { handle, held, owned } = answer
-              return line.post({ _tag: "spindle/Given", id, held, owned }, handle, () =>
+              const { handle, held, others, owned } = answer
+              return line.post({ _tag: "spindle/Given", id, held, owned, others }, handle, () =>
                 line.post({ _tag: "spindle/None", id })
               )
             }
@@ -141,11 +159,22 @@ export class NodeHeirHost {
     Deferred.doneUnsafe(this.readiness, Effect.fail(reason))
   }
 
+  private leave(): void {
+    for (const answer of this.reloading.values()) answer("it has ended")
+    this.reloading.clear()
+    Deferred.doneUnsafe(this.away, Effect.void)
+  }
+
+  private readonly onLost = (): void => {
+    this.notReady({ _tag: "Ended", detail: "it closed its channel to this process" })
+    this.leave()
+    this.options.onLost?.()
+  }
+
   private readonly onEnded = (end: End): void => {
     this.hasEnded = true
     this.notReady({ _tag: "Ended", detail: describeEnd(end) })
-    for (const answer of this.reloading.values()) answer("it has ended")
-    this.reloading.clear()
+    this.leave()
     this.options.onEnded?.()
     Deferred.doneUnsafe(this.end, Effect.succeed(end))
   }

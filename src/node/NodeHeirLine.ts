@@ -16,6 +16,8 @@ export interface End {
 
 export interface Events {
   readonly message: (message: unknown) => void
+  /** The way to it is closed, and it lives on: nothing can be said to it, or heard of it, any more. */
+  readonly lost: () => void
   /** Once, and the last. */
   readonly ended: (end: End) => void
 }
@@ -54,11 +56,17 @@ export interface Command {
 /** `number`: a descriptor of this process. */
 export type Stdio = "inherit" | "ignore" | number
 
+/** Between the end of the channel and that of the process, if it is the process that ends. */
+const lostMillis = 1_000
+
 export const startProcess = (role: Role, command: Command, events: Events): HeirLine => {
   const execArgv = command.execArgv ?? process.execArgv
   const args = command.args ?? process.argv.slice(1)
   let hasEnded = false
+  let isReleased = false
+  let lost: NodeJS.Timeout | undefined
   const ended = (end: End) => {
+    clearTimeout(lost)
     if (hasEnded) return
     hasEnded = true
     events.ended(end)
@@ -73,6 +81,10 @@ export const startProcess = (role: Role, command: Command, events: Events): Heir
   child.on("error", (error) => {
     // Others are about signals and messages that came too late.
     if (child.pid === undefined) ended({ code: undefined, signal: undefined, error: error.message })
+  })
+  // Of a process that ends this comes first.
+  child.once("disconnect", () => {
+    if (!hasEnded && !isReleased) lost = setTimeout(events.lost, lostMillis)
   })
   child.on("exit", (code, signal) =>
     ended({ code: code ?? undefined, signal: signal ?? undefined, error: undefined })
@@ -92,6 +104,8 @@ export const startProcess = (role: Role, command: Command, events: Events): Heir
     signal: (signal) => void child.kill(signal),
     kill: () => void child.kill("SIGKILL"),
     release: () => {
+      isReleased = true
+      clearTimeout(lost)
       if (child.connected) child.disconnect()
       child.unref()
     }

@@ -42,7 +42,14 @@ export type ToHeir =
       readonly tickets: string
     }
   /** The socket comes along. `held`: use it when told to begin. `owned`: its file and lock are then yours. */
-  | { readonly _tag: "spindle/Given"; readonly id: number; readonly held: boolean; readonly owned: boolean }
+  | {
+      readonly _tag: "spindle/Given"
+      readonly id: number
+      readonly held: boolean
+      readonly owned: boolean
+      /** Keys of more at the same port. */
+      readonly others?: ReadonlyArray<string> | undefined
+    }
   /** There is none: bind it. */
   | { readonly _tag: "spindle/None"; readonly id: number }
   /** Bind it there, and share it. */
@@ -96,6 +103,8 @@ type Fields = Readonly<Record<string, unknown>>
 const number = (value: unknown): boolean => typeof value === "number"
 const text = (value: unknown): boolean => typeof value === "string"
 const textIfAny = (value: unknown): boolean => value === undefined || typeof value === "string"
+const textsIfAny = (value: unknown): boolean =>
+  value === undefined || (Array.isArray(value) && value.every(text))
 const truth = (value: unknown): boolean => typeof value === "boolean"
 const reason = (value: unknown): boolean =>
   typeof value === "object" &&
@@ -119,7 +128,7 @@ const fromHeir: Checks = {
 
 const toHeir: Checks = {
   "spindle/Welcome": { pid: number, slot: (slot) => slot === undefined || number(slot), tickets: isSecret },
-  "spindle/Given": { id: number, held: truth, owned: truth },
+  "spindle/Given": { id: number, held: truth, owned: truth, others: textsIfAny },
   "spindle/None": { id: number },
   "spindle/Port": { id: number, port: number },
   "spindle/Feed": { id: number, host: text, port: number },

@@ -1,7 +1,7 @@
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
 import type { Closeable } from "../reactor/Transport.ts"
-import type { DeadlineQueue, Timed } from "./DeadlineQueue.ts"
+import { type DeadlineQueue, endDeadline, type Timed } from "./DeadlineQueue.ts"
 import type { ExchangeHost, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
 
@@ -16,9 +16,20 @@ interface Linked extends Duplex {
 /** What a connection needs of its server. */
 export interface ConnectionHost {
   readonly isDraining: boolean
+  /** Requests on one connection; 0: no limit. */
+  readonly requestsMax: number
+  /** Those that ended, and wait for the peer to do so. */
   readonly lingering: DeadlineQueue<NodeHttpConnection>
+  /** Those whose peer has ended its side before it was answered. */
+  readonly halfClosed: DeadlineQueue<NodeHttpConnection>
+  /** Those that may still ask while the server stops. */
+  readonly quiet: DeadlineQueue<NodeHttpConnection>
+  readonly answer: (exchange: NodeHttpExchange) => void
   readonly gone: (connection: NodeHttpConnection) => void
 }
+
+/** Requests that wait behind the one that is being answered, above which no more is read. */
+const waitingMax = 16
 
 /** One connection, from accept to close, and what is asked on it. */
 export class NodeHttpConnection implements ExchangeHost, Timed {
@@ -26,15 +37,23 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
   deadline: Timed["deadline"] = undefined
   private readonly stream: Linked
   private readonly server: ConnectionHost
-  private readonly exchanges = new Set<NodeHttpExchange>()
-  private readonly destroyAfterWrites: (() => void) | undefined
+  /** The first is being answered, the others wait for that. */
+  private readonly exchanges: Array<NodeHttpExchange> = []
+  private requests = 0
   private ending = false
+  /** No other request than those that are here is answered. */
+  private isClosing = false
   /** Nothing that comes can be understood any more. */
   private isDeaf = false
-  /** Bytes that had come when it was last at rest. */
+  private isHeld = false
+  /** The peer has said that it asks no more. */
+  private isLastAsked = false
+  /** Bytes that had come when it was last at rest, and when that was. */
   private bytesAtRest: number
+  private restSince = performance.now()
   private pendingBytes = 0
   private pendingSince = 0
+  private bytesSeen = 0
 
   static of(stream: Duplex): NodeHttpConnection | undefined {
     return (stream as Linked)[connectionOf]
@@ -46,68 +65,140 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
     this.server = server
     this.bytesAtRest = NodeHttpSocket.bytesRead(stream)
     this.stream[connectionOf] = this
-    this.destroyAfterWrites = this.stream.destroySoon?.bind(stream)
     // What Node does behind the last answer: over unread input it would take that answer from the peer.
-    this.stream.destroySoon = () => this.end()
+    this.stream.destroySoon = this.end
+    stream.on("end", () => this.inputEnded())
     stream.on("close", () => this.closed())
+    // Node listens for it until a CONNECT only.
+    stream.on("error", () => {})
   }
 
-  get isEnding(): boolean {
-    return this.ending
+  /** Whether what is asked now would not be answered. */
+  get isDone(): boolean {
+    return this.ending || this.isClosing
   }
 
-  get isLast(): boolean {
-    return this.server.isDraining || this.isDeaf
+  isLast(exchange: NodeHttpExchange): boolean {
+    return this.isClosing && this.exchanges.at(-1) === exchange
   }
 
   // --- requests -----------------------------------------------------------------------------------------
 
-  begun(exchange: NodeHttpExchange): void {
-    this.exchanges.add(exchange)
+  /** Answers them one after the other: what comes later may rely on what came before (RFC 9112 §9.3.2). */
+  take(exchange: NodeHttpExchange): void {
+    const { exchanges, server, stream } = this
+    exchanges.push(exchange)
+    this.isLastAsked = !exchange.response.shouldKeepAlive
+    const isLast = ++this.requests === server.requestsMax
+    if (isLast || exchange.fault !== undefined || server.isDraining) this.isClosing = true
+    if (exchanges.length === 1) {
+      endDeadline(this)
+      server.answer(exchange)
+    } else if (exchanges.length > waitingMax && !this.isHeld) {
+      this.isHeld = true
+      stream.on("resume", this.hold)
+      stream.pause()
+    }
+  }
+
+  /** Node resumes it for each body that it reads, even if that is over. */
+  private readonly hold = (): void => {
+    this.stream.pause()
+  }
+
+  private release(): void {
+    if (!this.isHeld) return
+    this.isHeld = false
+    this.stream.off("resume", this.hold)
+    this.stream.resume()
   }
 
   /** Answered, or lost. */
   over(exchange: NodeHttpExchange): void {
-    this.exchanges.delete(exchange)
+    const { exchanges } = this
+    const index = exchanges.indexOf(exchange)
+    if (index >= 0) exchanges.splice(index, 1)
     if (!exchange.response.writableEnded) exchange.lose()
+    if (this.ending || this.stream.destroyed || index !== 0) return
+    const [next] = exchanges
+    if (next !== undefined) this.server.answer(next)
+    else if (this.isClosing) this.end()
+    else this.rest()
+    if (exchanges.length <= waitingMax / 2) this.release()
+  }
+
+  private rest(): void {
     this.bytesAtRest = NodeHttpSocket.bytesRead(this.stream)
-    if (this.isLast && this.exchanges.size === 0) this.end()
+    this.restSince = performance.now()
+  }
+
+  /** Nothing was asked, and no part of it has come. */
+  private get isAtRest(): boolean {
+    return this.exchanges.length === 0 && NodeHttpSocket.bytesRead(this.stream) === this.bytesAtRest
+  }
+
+  /** Who waits for an answer still, and who has gone, look the same: the next write tells, and the deadline if there is none. */
+  private inputEnded(): void {
+    if (this.ending || this.exchanges.length === 0) return
+    this.bytesSeen = NodeHttpSocket.bytesWritten(this.stream)
+    this.server.halfClosed.begin(this)
   }
 
   private closed(): void {
     for (const exchange of this.exchanges) if (!exchange.response.writableEnded) exchange.lose()
+    endDeadline(this)
     this.server.gone(this)
   }
 
   // --- ending -------------------------------------------------------------------------------------------
 
-  /** Ends it behind what was written; what is unread is read a while longer, so that no reset overtakes the answer. */
+  /** Ends it behind what was written; what still comes is read a while longer, as a reset would overtake the answer (RFC 9112 §9.6). */
   readonly end = (): void => {
     if (this.ending) return
     this.ending = true
     const { stream } = this
     if (stream.destroyed) return
-    const isRead = ![...this.exchanges].some(({ request }) => !request.complete) && !this.isDeaf
-    if (isRead && this.destroyAfterWrites !== undefined) return this.destroyAfterWrites()
+    this.release()
+    if (this.isAtRest || (this.isLastAsked && !this.isDeaf && this.exchanges[0]?.request.complete === true)) {
+      return void stream.end(() => stream.destroy())
+    }
     stream.end()
     this.server.lingering.begin(this)
+    stream.resume()
   }
 
   onDeadline(): void {
-    this.stream.destroy()
+    const { server, stream } = this
+    if (this.ending) {
+      // Who takes nothing is cut elsewhere.
+      if (stream.writableFinished) stream.destroy()
+      else server.lingering.begin(this)
+    } else if (this.exchanges.length === 0) {
+      if (this.isAtRest) this.end()
+    } else {
+      const bytes = NodeHttpSocket.bytesWritten(stream)
+      if (bytes === this.bytesSeen && NodeHttpSocket.pendingBytes(stream) === 0) stream.destroy()
+      else server.halfClosed.begin(this)
+      this.bytesSeen = bytes
+    }
   }
 
-  /** Nothing more will be asked for on it. */
+  /** Nothing more will be asked for on it, but what may be on its way. */
   drain(): void {
-    for (const { response } of this.exchanges) if (!response.headersSent) response.shouldKeepAlive = false
-    if (this.exchanges.size === 0 && NodeHttpSocket.bytesRead(this.stream) === this.bytesAtRest) this.end()
+    const { quiet } = this.server
+    if (this.exchanges.length > 0) this.isClosing = true
+    else if (!this.isAtRest) return
+    else if (performance.now() - this.restSince >= quiet.millis) this.end()
+    else quiet.begin(this)
   }
 
-  /** Answers what was no request, and ends. */
+  /** Answers what was no request, behind those that were, and ends. */
   refuse(status: number): void {
     const { stream } = this
-    if (this.ending) return
+    if (this.ending || this.isDeaf) return
+    this.isClosing = true
     this.isDeaf = true
+    if (this.exchanges.length > 0) return
     if (!stream.writable) return void stream.destroy()
     stream.write(
       `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
@@ -119,20 +210,16 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
   failed(error: Error): void {
     const { code = "" } = error as NodeJS.ErrnoException
     const status = statusOf(code)
-    const { stream } = this
+    const { exchanges, stream } = this
     if (status === undefined || stream.destroyed) return void stream.destroy()
     if (this.ending || this.isDeaf) return
-    const current = [...this.exchanges]
-    if (current.length === 0) return this.refuse(status)
-    if (current.every(({ request }) => request.complete)) {
-      // Its fault is behind requests that are none: those are answered.
-      this.isDeaf = true
-      for (const { response } of current) if (!response.headersSent) response.shouldKeepAlive = false
-      return
+    const broken = exchanges.at(-1)
+    // What is answered already, without its body, needs no more of it.
+    if (broken?.request.complete === false && !broken.response.writableEnded) {
+      if (broken.response.headersSent) return void stream.destroy()
+      exchanges.pop()
+      broken.lose()
     }
-    const [only] = current
-    if (current.length > 1 || only!.response.headersSent) return void stream.destroy()
-    only!.lose()
     this.refuse(status)
   }
 

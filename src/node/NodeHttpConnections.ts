@@ -15,6 +15,7 @@ import type { Closeable } from "../reactor/Transport.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
 import { type ConnectionHost, NodeHttpConnection } from "./NodeHttpConnection.ts"
 import { NodeHttpExchange } from "./NodeHttpExchange.ts"
+import * as NodeHttpFault from "./NodeHttpFault.ts"
 import { checkingInterval, type Limits } from "./NodeHttpLimits.ts"
 import { NodeHttpRequest } from "./NodeHttpRequest.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
@@ -38,6 +39,9 @@ const lingerMillis = 1_000
 
 export class NodeHttpConnections implements ConnectionHost {
   readonly lingering = new DeadlineQueue<NodeHttpConnection>(lingerMillis)
+  readonly halfClosed: DeadlineQueue<NodeHttpConnection>
+  readonly quiet: DeadlineQueue<NodeHttpConnection>
+  readonly requestsMax: number
   private readonly limits: Limits
   private readonly context: Context.Context<never>
   private readonly handled: Effect.Effect<void>
@@ -56,6 +60,9 @@ export class NodeHttpConnections implements ConnectionHost {
   /** `handled` answers the request in its context; it runs once for each, in a fiber of its own. */
   constructor(limits: Limits, context: Context.Context<never>, handled: Effect.Effect<void>) {
     this.limits = limits
+    this.requestsMax = limits.requestsPerConnectionMax
+    this.halfClosed = new DeadlineQueue(limits.halfClosedTimeout)
+    this.quiet = new DeadlineQueue(limits.drainIdleTimeout)
     this.context = context
     this.handled = handled
     this.run = Effect.runForkWith(context)
@@ -75,20 +82,26 @@ export class NodeHttpConnections implements ConnectionHost {
       requestTimeout: limits.requestTimeout,
       keepAliveTimeout: limits.keepAliveTimeout,
       connectionsCheckingInterval: checkingInterval(Math.min(limits.headerTimeout, limits.requestTimeout)),
-      keepAliveTimeoutBuffer: 0,
-      requireHostHeader: true,
-      rejectNonStandardBodyWrites: false
+      // Whatever the process was started with.
+      insecureHTTPParser: false,
+      // `NodeHttpFault` looks at it.
+      requireHostHeader: false,
+      rejectNonStandardBodyWrites: false,
+      // Has no stream for a body that nobody sends; what does not know the option does without.
+      optimizeEmptyRequests: true
     } as http.ServerOptions)
     // One more than is allowed tells that there are too many: Node would drop the rest without a word.
     server.maxHeadersCount = limits.headersMax + 1
-    server.maxRequestsPerSocket = limits.requestsPerConnectionMax
     // Whoever has asked may end its own side, and is answered all the same.
     ;(server as http.Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
-    server.on("request", (request, response) => this.begin(request, response, false))
-    server.on("checkContinue", (request, response) => this.begin(request, response, true))
+    server.on("request", (request, response) => this.begin(request, response, this.faultOf(request), false))
+    server.on("checkContinue", (request, response) =>
+      this.begin(request, response, this.faultOf(request), true)
+    )
+    server.on("checkExpectation", (request, response) => this.begin(request, response, 417, false))
     server.on("clientError", (error, socket) => NodeHttpConnection.of(socket)?.failed(error))
     server.on("timeout", (socket) => NodeHttpConnection.of(socket)?.end())
-    server.on("connect", (_, socket) => NodeHttpConnection.of(socket)?.refuse(501))
+    server.on("connect", ({ socket }) => NodeHttpConnection.of(socket)?.refuse(501))
     // Has it watch its deadlines; it does so when it listens, else.
     server.emit("listening")
     return server
@@ -111,19 +124,27 @@ export class NodeHttpConnections implements ConnectionHost {
     if (stream.isPaused()) stream.resume()
   }
 
+  private faultOf(request: http.IncomingMessage): number | undefined {
+    return NodeHttpFault.of(request, this.limits)
+  }
+
   private begin(
     request: http.IncomingMessage,
     response: http.ServerResponse,
+    fault: number | undefined,
     expectsContinue: boolean
   ): void {
     const connection = NodeHttpConnection.of(request.socket)
-    if (connection === undefined || connection.isEnding) return
-    const status = this.faultOf(request)
-    const exchange = new NodeHttpExchange(request, response, connection, expectsContinue)
-    connection.begun(exchange)
+    if (connection === undefined || connection.isDone) return
+    const exchange = new NodeHttpExchange(request, response, connection, fault, expectsContinue)
     response.on("close", () => connection.over(exchange))
-    if (status !== undefined) {
-      response.writeHead(status, { connection: "close", "content-length": 0 }).end()
+    connection.take(exchange)
+  }
+
+  /** It is its turn. */
+  answer(exchange: NodeHttpExchange): void {
+    if (exchange.fault !== undefined) {
+      exchange.response.writeHead(exchange.fault, { connection: "close", "content-length": 0 }).end()
       return
     }
     this.requests++
@@ -138,21 +159,7 @@ export class NodeHttpConnections implements ConnectionHost {
     })
   }
 
-  /** What is wrong with a request that Node takes for good. */
-  private faultOf({ httpVersionMinor, rawHeaders, url = "" }: http.IncomingMessage): number | undefined {
-    if (rawHeaders.length / 2 > this.limits.headersMax) return 431
-    if (url.length > this.limits.targetBytesMax) return 414
-    let hosts = 0
-    for (let i = 0; i < rawHeaders.length; i += 2) {
-      const name = rawHeaders[i]!
-      if (name.length === 4 && name.toLowerCase() === "host") hosts++
-    }
-    // RFC 9112 §3.2: one, and exactly one.
-    return hosts > 1 || (hosts === 0 && httpVersionMinor === 1) ? 400 : undefined
-  }
-
   gone(connection: NodeHttpConnection): void {
-    this.lingering.end(connection)
     this.connections.delete(connection)
     if (this.connections.size === 0) {
       clearInterval(this.sending)

@@ -8,8 +8,8 @@ import { discardBytesMax, NodeHttpBody } from "./NodeHttpBody.ts"
 /** The connection that it is on. */
 export interface ExchangeHost {
   readonly transport: Transport
-  /** Whether no other request is to follow on it. */
-  readonly isLast: boolean
+  /** Whether no other request is answered behind this one. */
+  readonly isLast: (exchange: NodeHttpExchange) => boolean
   /** Ends it behind what was written, and lets the peer read that. */
   readonly end: () => void
 }
@@ -19,6 +19,8 @@ export class NodeHttpExchange {
   readonly response: http.ServerResponse
   readonly host: ExchangeHost
   readonly body: NodeHttpBody
+  /** The status to refuse it with. */
+  readonly fault: number | undefined
   /** The peer sends its body when it is told to (RFC 9110 §10.1.1). */
   private expectsContinue: boolean
   private fiber: Fiber.Fiber<void> | undefined = undefined
@@ -28,11 +30,13 @@ export class NodeHttpExchange {
     request: http.IncomingMessage,
     response: http.ServerResponse,
     host: ExchangeHost,
+    fault: number | undefined,
     expectsContinue: boolean
   ) {
     this.request = request
     this.response = response
     this.host = host
+    this.fault = fault
     this.expectsContinue = expectsContinue
     this.body = new NodeHttpBody(request, () => this.sayContinue())
     response.strictContentLength = true
@@ -67,7 +71,7 @@ export class NodeHttpExchange {
    * while it is sent.
    */
   closes(isStream: boolean): boolean {
-    if (this.host.isLast) return true
+    if (this.host.isLast(this)) return true
     if (this.request.complete) return false
     return this.expectsContinue || (!isStream && this.body.rest > discardBytesMax)
   }

@@ -22,10 +22,23 @@ export interface Options {
   readonly headerTimeout?: Duration.Input | undefined
   /** From the beginning of a request to the end of its body; 408 then, or an abort where the answer has begun. Default 5 minutes. */
   readonly requestTimeout?: Duration.Input | undefined
-  /** How long a connection may do nothing between two requests. Behind a load balancer, more than its own. Default 15 seconds. */
+  /**
+   * How long a connection may do nothing between two requests; peers are told, and have a second more. Behind a load balancer,
+   * more than its own. Default 15 seconds.
+   */
   readonly keepAliveTimeout?: Duration.Input | undefined
   /** How long a peer may take nothing of an answer that waits for it; then the connection is reset. Default 30 seconds. */
   readonly sendTimeout?: Duration.Input | undefined
+  /**
+   * How long an answer may take whose peer has ended its own side, and is sent nothing meanwhile: it may wait, as `nc -N` does, but
+   * whoever has gone looks the same. Then the request is interrupted. Default 1 second.
+   */
+  readonly halfClosedTimeout?: Duration.Input | undefined
+  /**
+   * A connection that has done nothing for so long is closed at once when the server stops; any other one may still ask, once, for
+   * as long: what is on its way would be lost. Default 250 milliseconds.
+   */
+  readonly drainIdleTimeout?: Duration.Input | undefined
   /** How long requests may take to end by themselves once the server stops. Default 5 seconds. */
   readonly drainTimeout?: Duration.Input | undefined
   /** How long interrupted requests may take to clean up, and to say 503, before their connections are reset. Default 1 second. */
@@ -44,6 +57,8 @@ export interface Limits {
   readonly requestTimeout: number
   readonly keepAliveTimeout: number
   readonly sendTimeout: number
+  readonly halfClosedTimeout: number
+  readonly drainIdleTimeout: number
   readonly drainTimeout: number
   readonly interruptTimeout: number
 }
@@ -64,6 +79,8 @@ export const make = (options: Options): Limits => {
     requestTimeout,
     keepAliveTimeout: timerMillis(options.keepAliveTimeout ?? "15 seconds"),
     sendTimeout: timerMillis(options.sendTimeout ?? "30 seconds"),
+    halfClosedTimeout: timerMillis(options.halfClosedTimeout ?? "1 second"),
+    drainIdleTimeout: timerMillis(options.drainIdleTimeout ?? "250 millis"),
     drainTimeout: timerMillis(options.drainTimeout ?? "5 seconds"),
     interruptTimeout: timerMillis(options.interruptTimeout ?? "1 second")
   }

@@ -18,6 +18,7 @@ import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
 import type { BodyError } from "./NodeHttpBody.ts"
 import type { NodeHttpExchange } from "./NodeHttpExchange.ts"
+import { absolute } from "./NodeHttpFault.ts"
 
 /** What middleware may have changed of a request. */
 interface Changes {
@@ -204,10 +205,6 @@ const multipartError = (error: HttpServerError): Multipart.MultipartError =>
       : "InternalError",
     error
   )
-
-/** The target of a request to a proxy is a whole URL (RFC 9112 §3.2.2): a server takes it, too. */
-const absolute = (target: string): URL | undefined =>
-  /^https?:\/\//i.test(target) && URL.canParse(target) ? new URL(target) : undefined
 
 const originForm = (target: string): string => {
   if (target.startsWith("/")) return target

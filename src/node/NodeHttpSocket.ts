@@ -30,7 +30,12 @@ export const pendingBytes = (stream: Duplex): number =>
 export const bytesRead = (stream: Duplex): number =>
   stream instanceof net.Socket || stream instanceof HttpDuplex ? stream.bytesRead : 0
 
+/** Bytes that were written, whether they have left or not: to be compared with what they were. */
+export const bytesWritten = (stream: Duplex): number =>
+  stream instanceof net.Socket || stream instanceof HttpDuplex ? stream.bytesWritten : 0
+
 const takeSocket = (transport: NodeTransport, run: Run): net.Socket | undefined => {
+  if (isFresh(transport)) return released(transport, transport.carrier)
   const received = takeReceived(transport, run)
   if (received === undefined) return undefined
   let socket: net.Socket | undefined
@@ -48,16 +53,28 @@ const takeSocket = (transport: NodeTransport, run: Run): net.Socket | undefined 
     for (const bytes of received.toReversed()) run(transport.unread(bytes))
     return undefined
   }
+  released(transport, socket)
+  for (const bytes of received.toReversed()) socket.unshift(bytes)
+  return socket
+}
+
+/** As it was accepted: nobody has read from it or written to it, and nothing of it is anywhere else. */
+const isFresh = ({ carrier, security }: NodeTransport): boolean =>
+  security._tag === "Plain" &&
+  carrier.bytesRead === 0 &&
+  carrier.bytesWritten === 0 &&
+  carrier.readable &&
+  carrier.writable
+
+const released = (transport: NodeTransport, socket: net.Socket): net.Socket => {
   transport.release()
   if (transport.shared.noDelay === true) socket.setNoDelay(true)
-  for (const bytes of received.toReversed()) socket.unshift(bytes)
   return socket
 }
 
 /** What came before anybody was there to read it; undefined if the input is over: then the transport knows best. */
 const takeReceived = (transport: NodeTransport, run: Run): ReadonlyArray<Uint8Array> | undefined => {
   const pieces: Array<Uint8Array> = []
-  if (transport.security._tag === "Plain" && transport.carrier.bytesRead === 0) return pieces
   for (;;) {
     const fiber = run(transport.receive)
     const exit = fiber.pollUnsafe()
@@ -73,14 +90,21 @@ const takeReceived = (transport: NodeTransport, run: Run): ReadonlyArray<Uint8Ar
   }
 }
 
-/** A transport as a stream that Node's HTTP can time: it asks for that between two requests only. */
+/** A transport as a stream that Node's HTTP can time, as it does between two requests, and that counts. */
 export class HttpDuplex extends TransportDuplex {
   bytesRead = 0
+  bytesWritten = 0
   private timer: NodeJS.Timeout | undefined = undefined
 
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
     if (chunk instanceof Uint8Array) this.bytesRead += chunk.length
+    this.timer?.refresh()
     return super.push(chunk, encoding)
+  }
+
+  override write(chunk: unknown, ...rest: ReadonlyArray<never>): boolean {
+    this.bytesWritten += (chunk as Uint8Array | string).length
+    return super.write(chunk, ...rest)
   }
 
   setTimeout(millis: number): this {

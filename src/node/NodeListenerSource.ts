@@ -26,6 +26,14 @@ export interface TakenHandle {
    * that gave it.
    */
   readonly owner: number | undefined
+  /** Keys of other sockets at the same port, where more processes had one each: connections wait there, too. */
+  readonly others: ReadonlyArray<string>
+}
+
+/** One of those others. */
+export interface TakenOther {
+  readonly key: string
+  readonly handle: NativeHandle
 }
 
 /** Connections that another thread accepts. */

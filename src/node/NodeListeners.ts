@@ -3,30 +3,17 @@
  * `NodeReactor.layerWith({ listeners })`; several may share one.
  */
 import * as Effect from "effect/Effect"
-import type { ListenReason } from "../reactor/ReactorError.ts"
-import type { NativeHandle } from "./nativeHandle.ts"
 import * as NodeBinding from "./NodeBinding.ts"
-import type { NodeListenerSource, Taken } from "./NodeListenerSource.ts"
+import { NodeListenerPlace, type OpenSocket } from "./NodeListenerPlace.ts"
+import type { NodeListenerSource } from "./NodeListenerSource.ts"
 
 /** What was accepted is handed over within a few turns, if there is no handshake. */
 const pollMillis = 20
 const composedMillis = 1_000
 
-/** An open socket, as whoever hands it on sees it. */
-export interface OpenSocket {
-  /** To be sent; `undefined` when it cannot be. */
-  readonly handle: () => NativeHandle | undefined
-  /** Another process serves it from now on: accepts and reads nothing more, and leaves its file alone. What was accepted stays. */
-  readonly stepBack: () => void
-  /** That other process failed in the last moment: file and lock are ours again. */
-  readonly reclaim: () => void
-  /** Whether what was accepted has not been handed over yet: handshakes. */
-  readonly isBusy: () => boolean
-}
-
 export class NodeListeners {
   private readonly source: NodeListenerSource | undefined
-  private readonly places = new Map<string, Place>()
+  private readonly places = new Map<string, NodeListenerPlace>()
   /** Endpoints around others are open: their connections go through something before they are handed over. */
   private composed = 0
 
@@ -35,23 +22,33 @@ export class NodeListeners {
   }
 
   /** A place for one more socket: of several with equal bindings the first that is free. */
-  enter(binding: NodeBinding.Binding): Place {
+  enter(binding: NodeBinding.Binding): NodeListenerPlace {
     const base = NodeBinding.keyOf(binding)
     for (let i = 0; ; i++) {
       const key = `${base} #${i}`
       if (this.places.has(key)) continue
-      const place = new Place(key, binding, this.source, () => this.places.delete(key))
-      this.places.set(key, place)
-      return place
+      return this.put(key, binding, this.source)
     }
   }
 
   /** An open socket that somebody keeps for others, by its key; the function it gives takes it out. */
   keep(key: string, binding: NodeBinding.Binding, open: OpenSocket): () => void {
-    const place = new Place(key, binding, undefined, () => this.places.delete(key))
+    const place = this.put(key, binding, undefined)
     place.open = open
-    this.places.set(key, place)
     return place.leave
+  }
+
+  private put(
+    key: string,
+    binding: NodeBinding.Binding,
+    source: NodeListenerSource | undefined
+  ): NodeListenerPlace {
+    const place: NodeListenerPlace = new NodeListenerPlace(key, binding, source, () => {
+      // Somebody else may have it by then.
+      if (this.places.get(key) === place) this.places.delete(key)
+    })
+    this.places.set(key, place)
+    return place
   }
 
   /** Says that an endpoint around another one is open, or closed again. */
@@ -71,6 +68,15 @@ export class NodeListeners {
     const { places } = this
     const place = places.get(key) ?? places.get(key.replace(/ @\d+$/, "")) ?? places.get(`${key} @0`)
     return place?.open
+  }
+
+  /** Of several slots' sockets those that `find` does not give: whoever has fewer slots, or none, takes them as well. */
+  othersOf(key: string): ReadonlyArray<string> {
+    const found = this.find(key)
+    const start = `${key.replace(/ @\d+$/, "")} @`
+    return [...this.places].flatMap(([other, { open }]) =>
+      other.startsWith(start) && open !== undefined && open !== found ? [other] : []
+    )
   }
 
   /**
@@ -94,34 +100,3 @@ export class NodeListeners {
 
 /** Listeners that come from `source`, and else are bound here. */
 export const make = (source?: NodeListenerSource): NodeListeners => new NodeListeners(source)
-
-/** The place of one socket, from before it is open until it is closed. */
-export class Place {
-  readonly key: string
-  readonly binding: NodeBinding.Binding
-  open: OpenSocket | undefined = undefined
-  private readonly source: NodeListenerSource | undefined
-  private readonly onLeft: () => void
-
-  constructor(
-    key: string,
-    binding: NodeBinding.Binding,
-    source: NodeListenerSource | undefined,
-    onLeft: () => void
-  ) {
-    this.key = key
-    this.binding = binding
-    this.source = source
-    this.onLeft = onLeft
-  }
-
-  get take(): Effect.Effect<Taken | undefined, ListenReason> {
-    return this.source === undefined ? Effect.undefined : this.source.take(this.key, this.binding)
-  }
-
-  /** It is closed, or was not opened. Idempotent. */
-  readonly leave = (): void => {
-    this.open = undefined
-    this.onLeft()
-  }
-}

@@ -14,6 +14,26 @@ export class NewFilesError extends Data.TaggedError("NewFilesError")<{
   }
 }
 
+const details: Readonly<Record<string, string>> = {
+  ENOENT: "its place does not take directories",
+  ENOTDIR: "there is a file of that name",
+  EACCES: "this process may not write there",
+  EROFS: "the file system is read-only",
+  ENOSPC: "there is no space left"
+}
+
+const whyNot = (cause: unknown): string => {
+  const errno = Errno.codeOf(cause)
+  return details[errno] ?? (cause instanceof Error ? cause.message : errno)
+}
+
+/** With those above it. Node's own (`recursive`) never returns where the system says ENOENT for ever, as below `/proc`. */
+const makeDirectory = (directory: string): void => {
+  if (fs.existsSync(directory)) return
+  makeDirectory(path.dirname(directory))
+  fs.mkdirSync(directory)
+}
+
 /**
  * Makes the directory, which must be missing or empty, with these files, by their paths in it. Nothing is ever overwritten.
  * Gives its absolute path.
@@ -25,14 +45,14 @@ export const write = (
   Effect.try({
     try: () => {
       const root = path.resolve(directory)
-      fs.mkdirSync(root, { recursive: true })
+      makeDirectory(root)
       const found = fs.readdirSync(root)
       if (found.length > 0) {
         throw new NewFilesError({ detail: `${root} is not empty: it has ${found.slice(0, 3).join(", ")}` })
       }
       for (const [name, contents] of Object.entries(files)) {
         const file = path.join(root, name)
-        fs.mkdirSync(path.dirname(file), { recursive: true })
+        makeDirectory(path.dirname(file))
         fs.writeFileSync(file, contents, { flag: "wx" })
       }
       return root
@@ -41,7 +61,7 @@ export const write = (
       cause instanceof NewFilesError
         ? cause
         : new NewFilesError({
-            detail: `${directory} cannot be made: ${Errno.codeOf(cause) ?? String(cause)}`,
+            detail: `${directory} cannot be made: ${whyNot(cause)}`,
             cause
           })
   })

@@ -37,11 +37,12 @@ const attempt = <A>(method: string, path: string, read: () => A) =>
 const kindOf = (stats: fs.Stats): FileSystem.File.Type =>
   stats.isFile() ? "File" : stats.isDirectory() ? "Directory" : "Unknown"
 
-/** `exists`, the type in `stat`, `readFile` and `readFileString`; whatever else is asked of it is not there. */
+/** `exists`, the type in `stat`, `readFile`, `readFileString` and `readDirectory`, not recursive; whatever else is asked of it is not there. */
 export const make: FileSystem.FileSystem = FileSystem.makeNoop({
   exists: (path) => Effect.sync(() => fs.existsSync(path)),
   stat: (path) =>
     attempt("stat", path, () => ({ type: kindOf(fs.statSync(path)) }) as unknown as FileSystem.File.Info),
   readFile: (path) => attempt("readFile", path, () => fs.readFileSync(path)),
-  readFileString: (path) => attempt("readFileString", path, () => fs.readFileSync(path, "utf8"))
+  readFileString: (path) => attempt("readFileString", path, () => fs.readFileSync(path, "utf8")),
+  readDirectory: (path) => attempt("readDirectory", path, () => fs.readdirSync(path))
 })

@@ -21,7 +21,8 @@ import * as Reason from "../reactor/Reason.ts"
 import type { Binding } from "./NodeBinding.ts"
 import { type Answer, NodeHeirHost } from "./NodeHeirHost.ts"
 import { type Command, startProcess } from "./NodeHeirLine.ts"
-import type { NodeListeners, OpenSocket } from "./NodeListeners.ts"
+import type { OpenSocket } from "./NodeListenerPlace.ts"
+import type { NodeListeners } from "./NodeListeners.ts"
 
 export type { Command } from "./NodeHeirLine.ts"
 
@@ -107,11 +108,12 @@ const handOver = Effect.fnUntraced(function* (
   yield* Effect.onError(restore(isReady(host, options)), () => end(host))
   const hasBegun = yield* Effect.raceFirst(
     Effect.map(Effect.timeoutOption(host.begin, beginTimeout), Option.isSome),
-    Effect.as(host.ended, false)
+    Effect.as(host.gone, false)
   )
   if (!hasBegun) {
+    // It may have taken files and locks already: it is not to remove them.
+    host.line.kill()
     yield* end(host)
-    // It may have taken locks already.
     for (const socket of given.values()) socket.reclaim()
     return yield* fail("Ended", "it ended, or hung, just as it was to begin")
   }
@@ -156,7 +158,7 @@ const answer = (
       )
     }
     given.set(key, socket)
-    return Effect.succeed({ _tag: "Given", handle, held: true, owned: true })
+    return Effect.succeed({ _tag: "Given", handle, held: true, owned: true, others: listeners.othersOf(key) })
   })
 
 /** Asks it to end, then ends it, and waits until it is gone. */

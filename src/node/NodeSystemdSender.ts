@@ -8,9 +8,9 @@
 import * as childProcess from "node:child_process"
 import * as os from "node:os"
 import { getSystemErrorMap } from "node:util"
-import type * as Ffi from "node:ffi"
 import * as Effect from "effect/Effect"
 import * as Errno from "../reactor/Errno.ts"
+import { experimentalFfi } from "./experimentalFfi.ts"
 
 /** What a way could not do, or a sentence why there is none. */
 export interface Unsent {
@@ -83,8 +83,7 @@ const byLibc = (socket: string): Sender => {
   if (process.platform !== "linux" || !architectures.has(process.arch) || os.endianness() !== "LE") {
     throw new Error(`${process.platform} on ${process.arch} is not known to it`)
   }
-  const ffi = quietly(() => process.getBuiltinModule("node:ffi") as typeof Ffi | undefined)
-  if (ffi === undefined) throw new Error(`Node ${process.versions.node} has no node:ffi`)
+  const ffi = experimentalFfi()
   const { functions: c, lib } = ffi.dlopen(null, signatures)
   const errnoAt = c.__errno_location()
   const name = nameOf(socket)
@@ -122,17 +121,6 @@ const fixed = (bytes: Uint8Array): ArrayBuffer => {
 const nameOf = (socket: string): ArrayBuffer => {
   const path = socket.startsWith("@") ? `\0${socket.slice(1)}` : `${socket}\0`
   return fixed(Buffer.concat([Buffer.from(Uint16Array.of(AF_UNIX).buffer), Buffer.from(path)]))
-}
-
-/** Node says that its `ffi` is an experiment. Who runs a daemon can do nothing about that, and there is the other way. */
-const quietly = <A>(f: () => A): A => {
-  const emit = process.emitWarning
-  process.emitWarning = () => {}
-  try {
-    return f()
-  } finally {
-    process.emitWarning = emit
-  }
 }
 
 // --- the program ------------------------------------------------------------------------------------------

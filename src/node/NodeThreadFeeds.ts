@@ -1,28 +1,20 @@
-/**
- * Connections for threads: the main thread accepts, and each connection goes to the thread with the fewest that it has not taken yet.
- * While there is none that serves, they wait here, as many as the backlog of a socket.
- */
-import * as net from "node:net"
+/** What threads listen at: the main thread accepts for them. Of datagram ports each has its own, shared by number. */
 import { isMainThread } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type { ListenReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
-import { move, notRunning } from "./moving.ts"
 import * as nativeHandle from "./nativeHandle.ts"
 import type { Binding } from "./NodeBinding.ts"
 import type { Answer, NodeHeirHost } from "./NodeHeirHost.ts"
 import type { FromHeir } from "./NodeHeirMessage.ts"
 import * as Bind from "./NodeListenerBind.ts"
 import type { NodeListenerKeeper } from "./NodeListenerKeeper.ts"
-
-const waitingMax = 511
-/** Connections that a thread was given and has not taken yet. */
-const pendingMax = 1_024
+import { NodeThreadFeed } from "./NodeThreadFeed.ts"
 
 export class NodeThreadFeeds {
   private readonly keeper: NodeListenerKeeper
-  private readonly feeds = new Map<string, Feed>()
+  private readonly feeds = new Map<string, NodeThreadFeed>()
   private readonly ports = new Map<string, number>()
   private readonly serving = new Set<NodeHeirHost>()
 
@@ -79,11 +71,14 @@ export class NodeThreadFeeds {
     this.feeds.clear()
   }
 
-  private feedOf(key: string, binding: Binding): Effect.Effect<Feed, ListenReason> {
-    return Effect.map(this.keeper.take(key, binding, 0), (handle) => {
+  private feedOf(key: string, binding: Binding): Effect.Effect<NodeThreadFeed, ListenReason> {
+    const { keeper } = this
+    return Effect.gen({ self: this }, function* () {
+      const { handle, others } = yield* keeper.take(key, binding, 0)
+      const more = yield* Effect.forEach(others, (other) => keeper.take(other, binding, 0))
       let feed = this.feeds.get(key)
       if (feed === undefined) {
-        feed = new Feed(key, handle)
+        feed = new NodeThreadFeed(key, [handle, ...more.map(({ handle }) => handle)])
         this.feeds.set(key, feed)
       }
       return feed
@@ -106,113 +101,6 @@ export class NodeThreadFeeds {
     })
   }
 }
-
-interface Lane {
-  readonly host: NodeHeirHost
-  pending: number
-  serves: boolean
-}
-
-/** One socket, and the threads that take its connections. */
-class Feed {
-  readonly address: { readonly host: string; readonly port: number } | undefined
-  private readonly key: string
-  private readonly handle: nativeHandle.NativeHandle
-  private readonly lanes = new Map<NodeHeirHost, Lane>()
-  private waiting: Array<net.Socket> = []
-  private server: net.Server | undefined = undefined
-  private turns = 0
-
-  constructor(key: string, handle: nativeHandle.NativeHandle) {
-    this.key = key
-    this.handle = handle
-    const address = nativeHandle.addressOf(handle)
-    this.address =
-      address !== undefined && NetAddress.isInetAddress(address)
-        ? { host: NetAddress.formatIp(address.address), port: address.port }
-        : undefined
-  }
-
-  enter(host: NodeHeirHost, serves: boolean): void {
-    this.lanes.set(host, { host, pending: 0, serves })
-    if (serves) this.serve(host)
-  }
-
-  serve(host: NodeHeirHost): void {
-    const lane = this.lanes.get(host)
-    if (lane === undefined) return
-    lane.serves = true
-    // Nobody is accepted before there is somebody to serve him.
-    this.server ??= this.listen()
-    const { waiting } = this
-    this.waiting = []
-    for (const socket of waiting) this.give(socket)
-  }
-
-  leave(host: NodeHeirHost): void {
-    this.lanes.delete(host)
-  }
-
-  took(host: NodeHeirHost): void {
-    const lane = this.lanes.get(host)
-    if (lane !== undefined) lane.pending--
-  }
-
-  private listen(): net.Server {
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
-      this.give(socket)
-    )
-    // Node goes on accepting after an error of `accept`.
-    server.on("error", ignore)
-    nativeHandle.listenOn(server, this.handle, waitingMax)
-    return server
-  }
-
-  private give(socket: net.Socket): void {
-    for (let lane = this.choose(); lane !== undefined; lane = this.choose()) {
-      const { host } = lane
-      const message = { _tag: "spindle/Connection", key: this.key, socket } as const
-      const reason = move(socket, "connection", () => host.line.move(message, socket), undefined)
-      if (reason === undefined) {
-        lane.pending++
-        return
-      }
-      if (reason.errno !== notRunning) return drop(socket)
-      // Its end is not told yet.
-      this.leave(host)
-    }
-    if (this.waiting.length < waitingMax) this.waiting.push(socket)
-    else drop(socket)
-  }
-
-  private choose(): Lane | undefined {
-    let best: Lane | undefined
-    const lanes = [...this.lanes.values()]
-    const from = this.turns++
-    for (let i = 0; i < lanes.length; i++) {
-      const lane = lanes[(from + i) % lanes.length]!
-      if (lane.serves && lane.pending < pendingMax && lane.pending < (best?.pending ?? Infinity)) best = lane
-    }
-    return best
-  }
-
-  stepBack(): void {
-    this.server?.close()
-  }
-
-  close(): void {
-    this.stepBack()
-    for (const socket of this.waiting) drop(socket)
-    this.waiting = []
-  }
-}
-
-const drop = (socket: net.Socket): void => {
-  socket.on("error", ignore)
-  socket.resetAndDestroy()
-}
-
-const ignore = () => {}
 
 const unsupported = (detail: string) => new Reason.Unsupported({ detail })
 

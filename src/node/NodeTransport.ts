@@ -17,6 +17,9 @@ import { writePieces } from "./writePieces.ts"
 /** A socket knows its transport, so that one set of listeners serves all connections. */
 const transportOf = Symbol("spindle/transport")
 
+/** One for all: its stack would tell nothing, and is most of what handing a connection on costs. */
+const handedOn = new Reason.Detached({ detail: "the connection was handed on" })
+
 interface Linked extends net.Socket {
   [transportOf]: NodeTransport
 }
@@ -182,7 +185,7 @@ export class NodeTransport extends StreamTransport implements Timed {
     this.flush()
     const reason = move(this.socket, "connection", post, this.obstacle)
     if (reason === undefined) {
-      this.onFailure(new Reason.Detached({ detail: "the connection went to another thread" }))
+      this.onFailure(handedOn)
     }
     return reason
   }

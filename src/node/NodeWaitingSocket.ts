@@ -16,6 +16,7 @@ import { ListenError, type ListenReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import { addressOf, bindTcp, ofDatagram, pause } from "./nativeHandle.ts"
 import { systemError } from "./NodeDatagramAccelerator.ts"
+import { experimentalFfi } from "./experimentalFfi.ts"
 
 export interface WaitingSocket {
   readonly address: NetAddress.SocketAddress
@@ -54,8 +55,7 @@ let loaded: System | undefined
 const load = (): System => {
   if (loaded !== undefined) return loaded
   if (process.platform === "win32") throw new Error("Windows has no such sockets")
-  const ffi = process.getBuiltinModule("node:ffi") as typeof Ffi | undefined
-  if (ffi === undefined) throw new Error(`Node ${process.versions.node} has no node:ffi`)
+  const ffi = experimentalFfi()
   const { functions: c, lib } = ffi.dlopen(null, signatures)
   // struct pollfd: int fd, short events, short revents. An ArrayBuffer that is made as such is never moved.
   const entry = new DataView(new ArrayBuffer(8))

@@ -5,32 +5,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
+import type { ListenReason } from "../reactor/ReactorError.ts"
+import type { Binding } from "./NodeBinding.ts"
 import { type Answer, NodeHeirHost } from "./NodeHeirHost.ts"
 import { describeEnd, type Events, type HeirLine } from "./NodeHeirLine.ts"
-import type { ListenReason } from "../reactor/ReactorError.ts"
 import type { FromHeir } from "./NodeHeirMessage.ts"
-import type { Binding } from "./NodeBinding.ts"
-
-/**
- * - `Starting`: not ready yet. - `Ready`: it serves. - `Replacing`: it serves, and the one after it is being started.
- * - `Waiting`: it ended, and the next one is started soon. - `Draining`: it was told to end. - `Stopped`: there is none.
- */
-export type State = "Starting" | "Ready" | "Replacing" | "Waiting" | "Draining" | "Stopped"
-
-export interface WorkerStatus {
-  readonly slot: number
-  /** Of a thread: the process's own. 0 when there is none. */
-  readonly pid: number
-  /** Node's number of the thread; `undefined` for processes. */
-  readonly thread: number | undefined
-  readonly state: State
-  /** How often it was started again, because it had ended or was replaced. */
-  readonly restarts: number
-  /** When this state began, in milliseconds of the epoch. */
-  readonly since: number
-  /** Why the last one ended that should not have. */
-  readonly failure: string | undefined
-}
+import type { State, WorkerStatus } from "./NodeWorkerStatus.ts"
 
 export interface Limits {
   readonly readyTimeout: Duration.Input
@@ -166,18 +146,19 @@ export class NodeWorkerSlot {
 
   /** Starts the next one beside it, and ends it when that one serves. Fails with why not; then it stays. */
   get replace(): Effect.Effect<void, string> {
-    return this.turn.withPermit(
-      Effect.gen({ self: this }, function* () {
-        const old = this.host
-        yield* this.enter("Replacing")
-        const next = yield* Effect.onError(this.launch, () => this.enter("Ready"))
-        this.host = next
-        this.restarts++
-        this.attempts = 0
-        yield* this.begin(next)
-        yield* this.enter("Ready")
-        if (old !== undefined) yield* this.end(old)
-      })
+    const replaced = Effect.gen({ self: this }, function* () {
+      const old = this.host
+      yield* this.enter("Replacing")
+      const next = yield* Effect.onError(this.launch, () => this.enter("Ready"))
+      this.host = next
+      this.restarts++
+      this.attempts = 0
+      yield* this.begin(next)
+      yield* this.enter("Ready")
+      return old
+    })
+    return Effect.flatMap(this.turn.withPermit(replaced), (old) =>
+      old === undefined ? Effect.void : this.end(old)
     )
   }
 
@@ -216,6 +197,8 @@ export class NodeWorkerSlot {
           return answer(key, binding, { host, slot: this.number, held })
         },
         onFeed: (message) => onFeed(host, message),
+        // It cannot be told: it drains by itself, or is ended.
+        onLost: () => run(this.end(host)),
         onEnded: () => {
           onLeaving(host)
           this.all.delete(host)
@@ -231,10 +214,9 @@ export class NodeWorkerSlot {
   }
 
   private begin(host: NodeHeirHost): Effect.Effect<void> {
-    return Effect.raceFirst(
-      Effect.asVoid(Effect.timeoutOption(host.begin, beginTimeout)),
-      Effect.asVoid(host.ended)
-    ).pipe(Effect.andThen(Effect.sync(() => this.options.onBegun(host))))
+    return Effect.raceFirst(Effect.asVoid(Effect.timeoutOption(host.begin, beginTimeout)), host.gone).pipe(
+      Effect.andThen(Effect.sync(() => this.options.onBegun(host)))
+    )
   }
 
   /** Has it drain; what is not gone in time is ended. */
@@ -257,9 +239,11 @@ export class NodeWorkerSlot {
     })
   }
 
-  /** Its present worker reloads; gives why it could not. */
+  /** Its present worker reloads, or the one that is about to take its place; gives why it could not. */
   get reload(): Effect.Effect<string | undefined> {
-    return Effect.suspend(() => this.host?.reload ?? Effect.undefined)
+    const present = Effect.suspend(() => (this.isServed ? this.host!.reload : Effect.undefined))
+    // One that has ended is started again in its turn, and reads everything anew.
+    return this.turn.withPermit(present)
   }
 
   /** Ends all there are of it. Nobody supervises it any more. */

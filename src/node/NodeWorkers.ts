@@ -18,53 +18,21 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { NodeHeir } from "./NodeHeir.ts"
-import { type Command, type Module, startProcess, startThread } from "./NodeHeirLine.ts"
-import { NodeListenerKeeper, type Sharing } from "./NodeListenerKeeper.ts"
+import { startProcess, startThread } from "./NodeHeirLine.ts"
+import { NodeListenerKeeper } from "./NodeListenerKeeper.ts"
 import type { NodeListeners } from "./NodeListeners.ts"
 import * as ThreadFeeds from "./NodeThreadFeeds.ts"
-import {
-  type Limits,
-  NodeWorkerSlot,
-  type Options as SlotOptions,
-  type WorkerStatus
-} from "./NodeWorkerSlot.ts"
+import { NodeWorkerIntensity } from "./NodeWorkerIntensity.ts"
+import { NodeWorkerSlot, type Options as SlotOptions } from "./NodeWorkerSlot.ts"
+import type { WorkerStatus } from "./NodeWorkerStatus.ts"
 import { WorkersError } from "./NodeWorkersError.ts"
+import { type CommonOptions, limitsOf, type Options, type ThreadsOptions } from "./NodeWorkersOptions.ts"
 
 export type { Command, Module } from "./NodeHeirLine.ts"
 export type { Sharing } from "./NodeListenerKeeper.ts"
-export type { State, WorkerStatus } from "./NodeWorkerSlot.ts"
+export type { State, WorkerStatus } from "./NodeWorkerStatus.ts"
+export type { CommonOptions, Options, ThreadsOptions } from "./NodeWorkersOptions.ts"
 export { WorkersError, type Why } from "./NodeWorkersError.ts"
-
-export interface CommonOptions {
-  /** How many. */
-  readonly count: number
-  /** This process, if it has itself come in place of another one: their sockets then come from there. */
-  readonly heir?: NodeHeir | undefined
-  /** How long one may take until all of it is up. Default 90 seconds. */
-  readonly readyTimeout?: Duration.Input | undefined
-  /** How long one may take to end what it has open; then it is killed. Default 30 seconds. */
-  readonly drainTimeout?: Duration.Input | undefined
-  /** Of that, how long handshakes under way may take. Default 5 seconds. */
-  readonly settleTimeout?: Duration.Input | undefined
-  /** Before one that ended is started again: the first time, then twice as long each time, up to a most. Default 0.1 and 30 seconds. */
-  readonly backoff?: { readonly first: Duration.Input; readonly most: Duration.Input } | undefined
-  /** Having served for so long, it begins with the first delay again. Default 10 seconds. */
-  readonly backoffResetAfter?: Duration.Input | undefined
-  /** More ends than these in this time, of all together, and they have failed. Default 5 for each worker in 30 seconds. */
-  readonly intensity?: { readonly restarts: number; readonly period: Duration.Input } | undefined
-}
-
-export interface Options extends CommonOptions {
-  /**
-   * What each runs. Default: this process's own command, environment and output; in sessions of their own (`detached`), so that a
-   * terminal's signals come to this process alone.
-   */
-  readonly command?: Command | undefined
-  /** `auto`: a socket for each worker, where the system spreads connections over them (SO_REUSEPORT). `one`: the same for all. Default `auto`. */
-  readonly sharing?: Sharing | undefined
-}
-
-export interface ThreadsOptions extends CommonOptions, Module {}
 
 export interface NodeWorkers {
   readonly status: Effect.Effect<ReadonlyArray<WorkerStatus>>
@@ -86,13 +54,13 @@ export interface NodeWorkers {
 /** Starts processes, and returns when all serve; in place of another process, when all are ready. Fails when one of them cannot start, and leaves none. */
 export const make = (options: Options): Effect.Effect<NodeWorkers, WorkersError, Scope.Scope> => {
   const command = { detached: process.platform !== "win32", ...options.command }
-  const keeper = new NodeListenerKeeper(options.heir, options.sharing ?? "auto")
+  const keeper = new NodeListenerKeeper(options.heir, options.count, options.sharing ?? "auto")
   return supervised(options, keeper, {
     start: (events) => startProcess("worker", command, events),
     answer: (key, binding, { held, slot }) =>
-      Effect.map(keeper.take(key, binding, slot), (handle) => ({
+      Effect.map(keeper.take(key, binding, slot), (socket) => ({
+        ...socket,
         _tag: "Given",
-        handle,
         held,
         owned: false
       })),
@@ -112,7 +80,7 @@ export const makeThreads = (options: ThreadsOptions): Effect.Effect<NodeWorkers,
     if (obstacle !== undefined) {
       return Effect.fail(new WorkersError({ reason: "Unsupported", slot: undefined, detail: obstacle }))
     }
-    const keeper = new NodeListenerKeeper(options.heir, "one")
+    const keeper = new NodeListenerKeeper(options.heir, options.count, "one")
     const feeds = new ThreadFeeds.NodeThreadFeeds(keeper)
     keeper.onStepBack = () => feeds.stepBack()
     return Effect.andThen(
@@ -147,10 +115,10 @@ class Workers implements NodeWorkers {
   private readonly keeper: NodeListenerKeeper
   private readonly slots: ReadonlyArray<NodeWorkerSlot>
   private readonly failure = Deferred.makeUnsafe<never, WorkersError>()
+  private readonly stopping = Deferred.makeUnsafe<void>()
   private readonly stopped = Deferred.makeUnsafe<void>()
   private readonly rolling = Semaphore.makeUnsafe(1)
-  private readonly intensity: { readonly restarts: number; readonly periodMillis: number }
-  private ends: Array<number> = []
+  private readonly intensity: NodeWorkerIntensity
   private readonly supervisors: Array<Fiber.Fiber<never>> = []
   private isStopping = false
   private readonly mayBegin: boolean
@@ -160,10 +128,10 @@ class Workers implements NodeWorkers {
     this.keeper = keeper
     this.listeners = keeper.listeners
     this.mayBegin = heir?.beginning.isNow ?? true
-    this.intensity = {
-      restarts: intensity?.restarts ?? 5 * count,
-      periodMillis: Duration.toMillis(intensity?.period ?? "30 seconds")
-    }
+    this.intensity = new NodeWorkerIntensity(
+      intensity?.restarts ?? 5 * count,
+      Duration.toMillis(intensity?.period ?? "30 seconds")
+    )
     const slotOptions: SlotOptions = {
       ...kind,
       ...limitsOf(options),
@@ -208,38 +176,38 @@ class Workers implements NodeWorkers {
   private readonly onCrash = (slot: number, detail: string): Effect.Effect<void> =>
     Effect.gen({ self: this }, function* () {
       yield* Effect.annotateLogs(Effect.logWarning(`worker ${slot} has ended: ${detail}`), { worker: slot })
-      const now = Number(yield* Clock.monotonicTimeNanos) / 1e6
-      const { periodMillis, restarts } = this.intensity
-      this.ends = [...this.ends.filter((at) => now - at < periodMillis), now]
-      if (this.ends.length <= restarts) return
+      if (!this.intensity.exceeds(Number(yield* Clock.monotonicTimeNanos) / 1e6)) return
       const error = new WorkersError({
         reason: "IntensityExceeded",
         slot,
-        detail: `it has ended once more than workers may (${restarts} times in ${Duration.format(Duration.millis(periodMillis))}): ${detail}`
+        detail: `it has ended once more than workers may (${this.intensity.limit}): ${detail}`
       })
       Deferred.doneUnsafe(this.failure, Effect.fail(error))
       return yield* Effect.never
     })
+
+  /** Fails when they are stopped, or have failed: nobody gets his turn any more then. */
+  private readonly over: Effect.Effect<never, WorkersError> = Effect.suspend(() =>
+    Effect.raceFirst(Effect.exit(this.failed), Deferred.await(this.stopping))
+  ).pipe(
+    Effect.andThen(
+      Effect.fail(new WorkersError({ reason: "Stopped", slot: undefined, detail: "they are stopped" }))
+    )
+  )
 
   readonly restart: Effect.Effect<void, WorkersError> = Effect.suspend(() =>
     this.rolling.withPermit(
       Effect.forEach(
         this.slots,
         (slot) =>
-          Effect.suspend(() =>
-            this.isStopping || Deferred.isDoneUnsafe(this.failure)
-              ? Effect.fail(
-                  new WorkersError({ reason: "Stopped", slot: undefined, detail: "they are stopped" })
-                )
-              : Effect.mapError(
-                  slot.replace,
-                  (detail) => new WorkersError({ reason: "NotReplaced", slot: slot.number, detail })
-                )
+          Effect.mapError(
+            slot.replace,
+            (detail) => new WorkersError({ reason: "NotReplaced", slot: slot.number, detail })
           ),
         { discard: true }
       )
     )
-  )
+  ).pipe((rolled) => Effect.raceFirst(this.over, rolled))
 
   readonly reload: Effect.Effect<void, WorkersError> = Effect.gen({ self: this }, function* () {
     const answers = yield* Effect.forEach(
@@ -254,11 +222,12 @@ class Workers implements NodeWorkers {
       slot: failures.length === 1 ? failures[0]!.number : undefined,
       detail: [...new Set(failures.map(({ detail }) => detail))].join("; ")
     })
-  })
+  }).pipe((reloaded) => Effect.raceFirst(this.over, reloaded))
 
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     if (this.isStopping) return Deferred.await(this.stopped)
     this.isStopping = true
+    Deferred.doneUnsafe(this.stopping, Effect.void)
     return Effect.uninterruptible(
       Fiber.interruptAll(this.supervisors).pipe(
         Effect.andThen(
@@ -270,15 +239,6 @@ class Workers implements NodeWorkers {
     )
   })
 }
-
-const limitsOf = (options: CommonOptions): Limits => ({
-  readyTimeout: options.readyTimeout ?? "90 seconds",
-  drainTimeout: options.drainTimeout ?? "30 seconds",
-  settleMillis: Duration.toMillis(options.settleTimeout ?? "5 seconds"),
-  backoffFirstMillis: Duration.toMillis(options.backoff?.first ?? "100 millis"),
-  backoffMaxMillis: Duration.toMillis(options.backoff?.most ?? "30 seconds"),
-  backoffResetAfterMillis: Duration.toMillis(options.backoffResetAfter ?? "10 seconds")
-})
 
 const begunOf = ({ beginning }: NodeHeir): Effect.Effect<void> =>
   Effect.callback((resume) => {

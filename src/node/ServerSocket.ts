@@ -8,7 +8,9 @@ import type { ListenReason } from "../reactor/ReactorError.ts"
 import * as nativeHandle from "./nativeHandle.ts"
 import type { Binding } from "./NodeBinding.ts"
 import type { Taken, TakenFeed, TakenHandle } from "./NodeListenerSource.ts"
-import type { NodeListeners, OpenSocket, Place } from "./NodeListeners.ts"
+import type { NodeListenerPlace, OpenSocket } from "./NodeListenerPlace.ts"
+import type { NodeListeners } from "./NodeListeners.ts"
+import { NodeOtherServers } from "./NodeOtherServers.ts"
 
 /** What a stream server may be given. */
 export type TakenStream = TakenHandle | TakenFeed
@@ -26,16 +28,18 @@ export class ServerSocket implements OpenSocket {
   onStepBack: () => void = () => {}
   onReclaim: () => void = () => {}
   isBusy: () => boolean = () => false
-  private readonly place: Place
+  private readonly place: NodeListenerPlace
   private readonly taken: TakenStream | undefined
   private server: net.Server | undefined = undefined
   private readonly detaching: Array<() => void> = []
   /** What was taken and is not the server's yet. */
   private waiting: nativeHandle.NativeHandle | undefined
+  private readonly others: NodeOtherServers | undefined
 
-  constructor(place: Place, taken: TakenStream | undefined) {
+  constructor(place: NodeListenerPlace, taken: TakenStream | undefined, others?: NodeOtherServers) {
     this.place = place
     this.taken = taken
+    this.others = others
     this.waiting = taken?._tag === "Handle" ? taken.handle : undefined
   }
 
@@ -78,6 +82,7 @@ export class ServerSocket implements OpenSocket {
     if (handle === undefined) return
     this.waiting = undefined
     nativeHandle.listenOn(server, handle, backlog)
+    this.others?.listen(server, backlog)
   }
 
   handle(): nativeHandle.NativeHandle | undefined {
@@ -97,6 +102,7 @@ export class ServerSocket implements OpenSocket {
   /** The server is closed, or was never opened. Idempotent. */
   readonly closed = (): void => {
     this.leaveSource()
+    this.others?.close()
     this.place.leave()
   }
 
@@ -122,10 +128,18 @@ export const acquire = <L extends Listener, E>(
       const place = listeners.enter(binding)
       const opened = Effect.flatMap(Effect.mapError(restore(place.take), fail), (given) => {
         const taken = streamOf(given)
-        const socket = new ServerSocket(place, taken)
-        return Effect.onError(
-          Effect.suspend(() => open(socket, taken)),
-          () => Effect.sync(socket.closed)
+        const isHandle = taken?._tag === "Handle"
+        const others = isHandle ? restore(place.takeOthers(taken)) : Effect.succeed([])
+        return Effect.mapError(others, fail).pipe(
+          Effect.onError(() => Effect.sync(() => (isHandle ? taken.handle.close() : undefined))),
+          Effect.flatMap((others) => {
+            const more = others.length === 0 ? undefined : new NodeOtherServers(others, binding, listeners)
+            const socket = new ServerSocket(place, taken, more)
+            return Effect.onError(
+              Effect.suspend(() => open(socket, taken)),
+              () => Effect.sync(socket.closed)
+            )
+          })
         )
       })
       return opened.pipe(

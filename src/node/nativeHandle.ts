@@ -85,6 +85,12 @@ export const addressOf = (handle: NativeHandle): NetAddress.SocketAddress | unde
     : NodeAddress.fromNative(out)
 }
 
+/** Whether it is bound to an address of IPv6, the one for all included. */
+export const isIpv6 = (handle: NativeHandle): boolean => {
+  const out: { family?: string } = {}
+  return handle.getsockname?.(out) === 0 && out.family === "IPv6"
+}
+
 type Create = (
   address: string | null,
   port: number,

@@ -9,6 +9,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { nearest } from "./EndpointSuggestion.ts"
+import { certificateLabel, pemBlocks, privateKeyLabel } from "./pemBlocks.ts"
 
 /** Why a text is no value of a kind. */
 export interface Rejection {
@@ -349,28 +350,15 @@ export const file: FileKind<Uint8Array> = {
   decode: (contents) => Result.succeed(contents)
 }
 
-/** The blocks of a PEM file (RFC 7468) whose label ends as given; the text around them is comment. */
-const pemBlocks = (contents: Uint8Array, label: RegExp): ReadonlyArray<string> => {
-  const pem = new TextDecoder().decode(contents)
-  const blocks: Array<string> = []
-  let at = pem.indexOf("-----BEGIN ")
-  while (at !== -1) {
-    const name = pem.slice(at + "-----BEGIN ".length, pem.indexOf("-----", at + "-----BEGIN ".length))
-    const last = `-----END ${name}-----`
-    const end = pem.indexOf(last, at)
-    if (end === -1) break
-    if (label.test(name)) blocks.push(pem.slice(at, end + last.length))
-    at = pem.indexOf("-----BEGIN ", end)
-  }
-  return blocks
-}
+const blocksOf = (contents: Uint8Array, label: RegExp): ReadonlyArray<string> =>
+  pemBlocks(new TextDecoder().decode(contents), label)
 
 /** The certificates of a PEM file, in its order; a private key that stands there too is left behind. */
 export const pemCertificates: FileKind<string> = {
   _tag: "File",
   placeholder: "FILE",
   decode: (contents) => {
-    const blocks = pemBlocks(contents, /^(?:X509 |TRUSTED )?CERTIFICATE$/)
+    const blocks = blocksOf(contents, certificateLabel)
     return blocks.length === 0
       ? Result.fail({ expected: "certificate in PEM form" })
       : Result.succeed(`${blocks.join("\n")}\n`)
@@ -382,7 +370,7 @@ export const pemPrivateKey: FileKind<Redacted.Redacted<string>> = {
   _tag: "File",
   placeholder: "FILE",
   decode: (contents) => {
-    const key = pemBlocks(contents, /PRIVATE KEY$/)[0]
+    const key = blocksOf(contents, privateKeyLabel)[0]
     if (key === undefined) return Result.fail({ expected: "private key in PEM form" })
     if (/^-----BEGIN ENCRYPTED |^Proc-Type:[^\n]*ENCRYPTED/m.test(key)) {
       return Result.fail({

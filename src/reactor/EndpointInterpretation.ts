@@ -141,6 +141,7 @@ export const interpret = <E>(
 
   const complete = (contents: ReadonlyMap<string, Uint8Array>, reader?: FileSystem.FileSystem) => {
     const completed = { ...values }
+    const paths: Record<string, string> = {}
     for (const directory of directories) {
       if (reader === undefined)
         return Result.fail(unreadable(directory, "cannot be read here", undefined, unreadHint))
@@ -156,8 +157,9 @@ export const interpret = <E>(
         return Result.fail(unreadable(file, `holds no ${expected}`, undefined, hint))
       }
       completed[file.argument] = decoded.success
+      paths[file.argument] = file.path
     }
-    return Result.succeed(form.make(completed))
+    return Result.succeed(form.make(completed, { files: reader, paths }))
   }
 
   return Result.succeed({ text: syntax.text, scheme, files, unreadable, complete })

@@ -17,6 +17,7 @@
  *
  * Twisted: the plug-ins `IStreamServerEndpointStringParser` and `IStreamClientEndpointStringParserWithReactor`.
  */
+import type * as FileSystem from "effect/FileSystem"
 import type * as Endpoint from "./Endpoint.ts"
 import type { DirectoryKind, FileKind, Kind, ValueKind } from "./EndpointArgument.ts"
 
@@ -69,6 +70,14 @@ export interface Conflicting {
   readonly detail: string
 }
 
+/** Where the contents of files came from: for those that are read again later. */
+export interface Read {
+  /** What reads them; `undefined` where there is nothing that could do it again. */
+  readonly files: FileSystem.FileSystem | undefined
+  /** The files, by their arguments. */
+  readonly paths: Readonly<Record<string, string>>
+}
+
 /** A way to use a scheme: its arguments, and the endpoint they make. Build it with `form`. */
 export interface Form<out E> {
   readonly arguments: ArgumentSpecs
@@ -80,7 +89,7 @@ export interface Form<out E> {
   readonly hints: ReadonlyMap<string, string>
   /** Values by argument name, as `arguments` tells their types. */
   readonly check: (values: Readonly<Record<string, unknown>>) => Conflicting | undefined
-  readonly make: (values: Readonly<Record<string, unknown>>) => E
+  readonly make: (values: Readonly<Record<string, unknown>>, read: Read) => E
 }
 
 /**
@@ -123,7 +132,7 @@ export const form = <const S extends ArgumentSpecs, E>(options: {
   /** What to say about names that are no arguments, but might be taken for some: those of other systems. */
   readonly hints?: Readonly<Record<string, string>> | undefined
   /** Pure and total: every value has been checked by its kind. */
-  readonly make: (values: Values<S>) => E
+  readonly make: (values: Values<S>, read: Read) => E
 }): Form<E> => {
   const specs: ArgumentSpecs = options.arguments
   const names = new Map<string, string>()
@@ -154,7 +163,7 @@ export const form = <const S extends ArgumentSpecs, E>(options: {
     hints: new Map(Object.entries(options.hints ?? {})),
     // The record that the interpreter fills has, by construction, what `S` says.
     check: (values) => options.check?.(values as CheckedValues<S>),
-    make: (values) => options.make(values as Values<S>)
+    make: (values, read) => options.make(values as Values<S>, read)
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type EndpointScheme,
   form,
   make,
+  type Read,
   type Values
 } from "./EndpointScheme.ts"
 import {
@@ -27,6 +28,7 @@ import {
   streamArguments,
   timeout
 } from "./EndpointSchemeArguments.ts"
+import type { FileIdentity } from "./IdentityFiles.ts"
 import type * as Tls from "./Tls.ts"
 
 const tlsArguments = {
@@ -113,12 +115,28 @@ const checkServerTls = (
   return undefined
 }
 
-const serverTls = (values: Values<typeof serverTlsArguments>): Tls.ServerOptions => {
-  const { alpn, certKey, certificates, ciphers, clientAuthorities, clientCertificate, ...others } = values
-  const { extraCertChain, handshakeTimeout, handshakesMax, privateKey, versionMin } = others
+/** Knows its files, so that they can be read again. */
+const identityOf = (
+  { certKey, extraCertChain, privateKey }: Values<typeof serverTlsArguments>,
+  { files, paths }: Read
+): Tls.Identity | FileIdentity => {
+  // Without a directory there is a key: checked above, and its certificate is the same file's or another's.
+  const identity = { certificate: `${certKey}${extraCertChain ?? ""}`, privateKey: privateKey! }
+  if (files === undefined) return identity
+  const origin = {
+    files,
+    privateKey: paths.privateKey!,
+    certificate: paths.certKey,
+    chain: paths.extraCertChain
+  }
+  return { ...identity, origin }
+}
+
+const serverTls = (values: Values<typeof serverTlsArguments>, read: Read): Tls.ServerOptions => {
+  const { alpn, certificates, ciphers, clientAuthorities, clientCertificate, ...others } = values
+  const { handshakeTimeout, handshakesMax, versionMin } = others
   return present({
-    // Without a directory there is a key: checked above, and its certificate is the same file's or another's.
-    identity: certificates ?? { certificate: `${certKey}${extraCertChain ?? ""}`, privateKey: privateKey! },
+    identity: certificates ?? identityOf(values, read),
     clientCertificate,
     authorities: clientAuthorities,
     alpn,
@@ -200,9 +218,9 @@ export const tls: EndpointScheme = make({
       values.ipv6Only !== undefined && !isIpv6(values.interface ?? "")
         ? conflict("ipv6Only", "ipv6Only is of use only with an IPv6 address as the interface")
         : checkServerTls("tls", values),
-    make: (values) => {
+    make: (values, read) => {
       const [tls, listen] = parted(values, serverTlsArguments)
-      return Endpoint.tls({ ...listen, tls: serverTls(tls) })
+      return Endpoint.tls({ ...listen, tls: serverTls(tls, read) })
     }
   }),
   client: form({
@@ -231,7 +249,8 @@ export const secured: EndpointScheme = make({
     arguments: serverTlsArguments,
     hints: serverTlsHints,
     check: (values) => checkServerTls("secured", values),
-    make: (values) => (inner: Endpoint.Server) => Endpoint.secured({ inner, tls: serverTls(values) })
+    make: (values, read) => (inner: Endpoint.Server) =>
+      Endpoint.secured({ inner, tls: serverTls(values, read) })
   }),
   clientWrapper: form({
     arguments: clientTlsArguments,

@@ -4,6 +4,7 @@ import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import { IdentitiesError } from "./Identities.ts"
+import { certificateLabel, pemBlocks, privateKeyLabel } from "./pemBlocks.ts"
 import type { Identity } from "./Tls.ts"
 
 /** PEM files. */
@@ -42,13 +43,13 @@ export const load = Effect.fnUntraced(function* (
         (cause) => new IdentitiesError({ place: file, detail: `it cannot be read: ${why(cause)}`, cause })
       ),
       (text) => {
-        const blocks = blocksOf(text, label)
+        const blocks = pemBlocks(text, label).map((block) => `${block}\n`)
         return blocks.length > 0
           ? Effect.succeed(blocks)
           : Effect.fail(new IdentitiesError({ place: file, detail: `it has no ${what} in PEM form` }))
       }
     )
-  const [key] = yield* read(privateKey, /PRIVATE KEY$/, "private key")
+  const [key] = yield* read(privateKey, privateKeyLabel, "private key")
   const certificates = yield* read(certificate, certificateLabel, "certificate")
   const others = chain === undefined ? [] : yield* read(chain, certificateLabel, "certificate")
   return {
@@ -68,20 +69,14 @@ export const isSame = (a: FileIdentity, b: FileIdentity): boolean =>
 const textOf = (key: Identity["privateKey"]): unknown =>
   Redacted.isRedacted(key) ? Redacted.value(key) : key
 
-const certificateLabel = /^(?:X509 |TRUSTED )?CERTIFICATE$/
-
-/** Of a file with both, each goes where it belongs. */
-const blocksOf = (text: string, label: RegExp): ReadonlyArray<string> =>
-  [...text.matchAll(/-----BEGIN ([^\n-]+)-----[^]*?-----END \1-----/g)]
-    .filter(([, name]) => label.test(name!))
-    .map(([block]) => `${block}\n`)
-
 const why = ({ reason }: PlatformError): string => {
   switch (reason._tag) {
     case "NotFound":
       return "it does not exist"
     case "PermissionDenied":
       return "this process may not"
+    case "BadResource":
+      return "it is not a file"
     default:
       return reason.description ?? reason._tag
   }

@@ -72,7 +72,8 @@ export const make = (): Registry => {
         yield* Effect.catchCause(reload, (cause) => {
           if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
           const error = Cause.squash(cause)
-          const detail = error instanceof Error ? error.message : String(error)
+          const isTold = typeof error === "object" && error !== null && "message" in error
+          const detail = isTold ? String(error.message) : String(error)
           failures.push({ what, detail, cause: error })
           return Effect.void
         })

@@ -56,7 +56,7 @@ describe("ConfigurationError", () => {
       assert.deepStrictEqual(found, [
         `port: must be an integer, a value between 1 and 65535, not "eighty" (flag --set port)`,
         `level: must be "low" or "high", not "loud" (environment variable APP_LEVEL)`,
-        `wait: must be a valid Duration, not "2 parsecs" (.env:2 (APP_WAIT))`,
+        `wait: must be a duration as in 10 seconds, not "2 parsecs" (.env:2 (APP_WAIT))`,
         `name: missing; give --set name=..., environment variable APP_NAME, .env: APP_NAME or name in app.toml`,
         `size: must be an integer, not "large" (app.toml:3 (size))`
       ])

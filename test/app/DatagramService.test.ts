@@ -6,6 +6,7 @@ import type { Datagram } from "../../src/reactor/Datagram.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import { Reactor } from "../../src/reactor/Reactor.ts"
 import { world } from "../memory/pair.ts"
+import { observed } from "../protocol/serving.ts"
 import { run } from "./running.ts"
 
 const local = (port: number) => Endpoint.udp({ interface: "127.0.0.1", port })
@@ -46,6 +47,22 @@ describe("DatagramService", () => {
       yield* running.stop
       assert.strictEqual((yield* network.statistics).datagramPorts, 1)
     })
+  )
+
+  it.effect("says where it listens, also after a restart", () =>
+    observed(({ logs }) =>
+      Effect.gen(function* () {
+        const { reactor } = yield* world()
+        const service = DatagramService.make({ name: "dns", endpoint: local(53), serve: () => Effect.never })
+        const running = yield* Effect.provideService(run(service), Reactor, reactor)
+        yield* running.restart
+        const said = logs.filter(({ text }) => text === "dns listening")
+        assert.deepStrictEqual(
+          said.map(({ annotations }) => annotations["address"]),
+          ["127.0.0.1:53", "127.0.0.1:53"]
+        )
+      })
+    )
   )
 
   it.effect("the failure of one is the service's", () =>

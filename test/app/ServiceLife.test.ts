@@ -104,7 +104,10 @@ describe("liveness", () => {
         check = Effect.never
         yield* TestClock.adjust("6 seconds")
         assert.deepStrictEqual(journal.take(), ["stop"])
-        assert.match(reports[0]!, /a: its liveness probe failed 2 times in a row, last with: TimeoutError/)
+        assert.match(
+          reports[0]!,
+          /a: its liveness probe failed 2 times in a row, last with: Operation timed out/
+        )
         check = Effect.void
         yield* TestClock.adjust("1 second")
         assert.deepStrictEqual(journal.take(), ["start"])

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
 import { Service, ServiceGroup, ServiceTree } from "../../src/app/index.ts"
@@ -224,6 +225,28 @@ describe("restart", () => {
       assert.deepStrictEqual(delays, [1000, 2000, 4000, 8000, 1000])
     })
   )
+
+  it.effect("when it is started again is logged; a logger that fails changes nothing", () => {
+    const said: Array<string> = []
+    const broken = Logger.make(() => {
+      throw new Error("no log")
+    })
+    const listening = Logger.make<unknown, void>(({ message }) => void said.push([message].flat().join(" ")))
+    return Effect.gen(function* () {
+      const journal = new Journal()
+      const immediately = Schedule.recurs(1)
+      const services = [journal.service("a", { backoff }), journal.service("b", { backoff: immediately })]
+      const tree = yield* ServiceTree.start(ServiceGroup.make("app", services, often))
+      yield* journal.fail("a")
+      yield* journal.fail("b")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* statesOf(tree), "a Running, b Running")
+      assert.deepStrictEqual(
+        said.filter((line) => line.includes("started again")),
+        ["a is started again in 1s", "b is started again at once"]
+      )
+    }).pipe(Effect.provideService(Logger.CurrentLoggers, new Set([listening, broken])))
+  })
 
   it.effect("a restart that fails is a failure, and is told", () =>
     reporting((reports) =>

@@ -16,7 +16,7 @@ import * as HttpServer from "../../src/http/HttpServer.ts"
 import * as NodeReactor from "../../src/node/NodeReactor.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as certificates from "../support/certificates.ts"
-import { bodyOf, get, kinds, post, serving, statusOf, until } from "./httpKit.ts"
+import { bodyOf, get, kinds, post, serving, statusOf, unchunked, until } from "./httpKit.ts"
 
 for (const kind of kinds) {
   describe.skipIf(kind === "tls" && !certificates.available)(`HttpServer over ${kind}`, () => {
@@ -44,7 +44,7 @@ for (const kind of kinds) {
           "4\r\nsome\r\n5\r\n text\r\n0\r\n\r\n"
         const answer = yield* ask(chunked)
         assert.match(answer, /transfer-encoding: chunked/i)
-        assert.strictEqual(bodyOf(answer).replaceAll(/[0-9a-f]+\r\n|\r\n/g, ""), "some text")
+        assert.strictEqual(unchunked(bodyOf(answer)), "some text")
         const transport = yield* connect
         for (const byte of post("/text", "slowly")) {
           yield* transport.send(byte)

@@ -110,11 +110,19 @@ export const makeGate = Effect.all({
 export type Kind = "tcp" | "tls" | "unix" | "proxied" | "memory"
 export const kinds: ReadonlyArray<Kind> = ["tcp", "tls", "unix", "proxied", "memory"]
 
+/** Routes as an application. */
+export const served = <A, E, R>(routes: Layer.Layer<A, E, R>) =>
+  HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
+
 /** A PROXY header, for those who speak it. */
 const proxyHeader = "PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\n"
 
 /** The application on an endpoint of this kind, and how to reach it; it stops with the scope. */
-export const serving = Effect.fnUntraced(function* (kind: Kind, options?: HttpServer.Options) {
+export const serving = Effect.fnUntraced(function* (
+  kind: Kind,
+  options?: HttpServer.Options,
+  application?: Layer.Layer<never, never, EffectHttpServer.HttpServer>
+) {
   const gate = yield* makeGate
   const reactor = yield* Layer.build(kind === "memory" ? MemoryReactor.layer() : NodeReactor.layer)
   const path = yield* socketPath
@@ -128,8 +136,12 @@ export const serving = Effect.fnUntraced(function* (kind: Kind, options?: HttpSe
           ? Endpoint.tcp(local)
           : Endpoint.tls({ ...local, tls: { identity: tls.server.identity } })
   const bound = yield* Effect.provide(HttpServer.bind(endpoint, options), reactor)
-  const application = HttpRouter.serve(routesOf(gate), { disableLogger: true, disableListenLog: true })
-  yield* Layer.build(Layer.provide(application, Layer.succeed(EffectHttpServer.HttpServer, bound.server)))
+  yield* Layer.build(
+    Layer.provide(
+      application ?? served(routesOf(gate)),
+      Layer.succeed(EffectHttpServer.HttpServer, bound.server)
+    )
+  )
   const client: Endpoint.Client =
     kind === "unix"
       ? Endpoint.unixClient({ path: pathOf(bound.address) })
@@ -192,3 +204,10 @@ export const post = (path: string, body: string, headers = "Connection: close\r\
 
 export const statusOf = (answer: string): string => /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? answer
 export const bodyOf = (answer: string): string => answer.slice(answer.indexOf("\r\n\r\n") + 4)
+
+/** A body that came in chunks, up to the last one. */
+export const unchunked = (body: string): string => {
+  const [, size = "", rest = ""] = /^([0-9a-f]+)\r\n([^]*)$/.exec(body) ?? []
+  const length = Number.parseInt(size, 16)
+  return length > 0 ? rest.slice(0, length) + unchunked(rest.slice(length + 2)) : ""
+}

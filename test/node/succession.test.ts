@@ -8,10 +8,10 @@ import { lockOf } from "../../src/node/UnixLock.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as certificates from "../support/certificates.ts"
 import * as Load from "./successionLoad.ts"
-import { answers, gone, loopback, replace, start, tcp } from "./successionProgram.ts"
+import { answers, gone, loopback, replace, start, tcp, timeout } from "./successionProgram.ts"
 
 const live = (name: string, test: Effect.Effect<void, unknown, Scope.Scope>) =>
-  it.live(name, () => Effect.scoped(test))
+  it.live(name, () => Effect.scoped(test), timeout)
 
 const isWhole = (loads: ReadonlyArray<Load.Load>, pids: ReadonlyArray<number>) => {
   for (const { by, lost } of loads) {
@@ -113,7 +113,8 @@ describe("succession", () => {
   for (const [fate, reason] of [
     ["fail", /not succeeded: Failed: .*no luck/],
     ["die", /not succeeded: Ended: .*SIGKILL/],
-    ["hang", /not succeeded: TimedOut: .*not ready within 1s/]
+    ["hang", /not succeeded: TimedOut: .*not ready within 1s/],
+    ["go deaf", /not succeeded: Ended: .*it closed its channel/]
   ] as const) {
     live(
       `a successor that is to ${fate} changes nothing`,
@@ -147,6 +148,57 @@ describe("succession", () => {
       })
     )
   }
+
+  live(
+    "a successor that dies as it takes over leaves everything to its predecessor",
+    Effect.gen(function* () {
+      const endpoints = (directory: string) => [tcp, Endpoint.unix({ path: path.join(directory, "s.sock") })]
+      const program = yield* start((directory) => ({ endpoints: endpoints(directory) }))
+      const { child, directory, pid } = program
+      const file = path.join(directory, "s.sock")
+      program.change({ endpoints: endpoints(directory), fate: "fall" })
+      process.kill(pid, "SIGUSR2")
+      yield* child.says(/not succeeded: Ended: .*just as it was to begin/)
+      assert.strictEqual(fs.readlinkSync(lockOf(file)), String(pid))
+      assert.strictEqual((yield* Load.visit({ path: file })).pid, pid)
+      assert.strictEqual((yield* Load.visit({ port: program.port(0) })).pid, pid)
+      program.change({ endpoints: endpoints(directory) })
+      const successor = yield* replace(child, pid)
+      yield* gone(child, pid)
+      assert.strictEqual((yield* Load.visit({ path: file })).pid, successor)
+      process.kill(successor, "SIGTERM")
+      yield* gone(child, successor)
+      assert.deepStrictEqual(fs.readdirSync(directory), ["setting.json"])
+    })
+  )
+
+  live(
+    "ports of all addresses and of IPv6, and an abstract name",
+    Effect.gen(function* () {
+      const program = yield* start((directory) => ({
+        endpoints: [
+          Endpoint.tcp6({ port: 0 }),
+          Endpoint.tcp6({ port: 0, interface: "::1", ipv6Only: true }),
+          Endpoint.tcp({ port: 0 }),
+          ...(process.platform === "linux" ? [Endpoint.unix({ path: `\0${directory}/abstract` })] : [])
+        ]
+      }))
+      const { child, directory, pid } = program
+      const [dual, six, four] = [0, 1, 2].map(program.port)
+      const targets: ReadonlyArray<Load.Target> = [
+        { port: dual! },
+        { port: dual!, host: "::1" },
+        { port: six!, host: "::1" },
+        { port: four! },
+        ...(process.platform === "linux" ? [{ path: `\0${directory}/abstract` }] : [])
+      ]
+      const successor = yield* replace(child, pid)
+      yield* gone(child, pid)
+      for (const target of targets) assert.strictEqual((yield* Load.visit(target)).pid, successor)
+      assert.strictEqual((yield* Load.visit({ port: six! })).failed, "ECONNREFUSED")
+      assert.notInclude(child.stdout() + child.stderr(), "cannot be used")
+    })
+  )
 
   live(
     "a successor with other endpoints: what both have goes over, the rest ends and begins",
@@ -191,8 +243,7 @@ describe("succession", () => {
     "a predecessor that is killed while its successor starts leaves everything to it",
     Effect.gen(function* () {
       const program = yield* start((directory) => ({
-        endpoints: [tcp, Endpoint.unix({ path: path.join(directory, "s.sock") })],
-        readyTimeout: 15_000
+        endpoints: [tcp, Endpoint.unix({ path: path.join(directory, "s.sock") })]
       }))
       const { child, directory, pid } = program
       const file = path.join(directory, "s.sock")

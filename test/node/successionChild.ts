@@ -36,7 +36,7 @@ export interface Setting {
   /** One more endpoint, over TLS, whose certificate and key are in this file. HUP has it read again. */
   readonly certified?: string
   /** What happens at the start, in each run as it stands there then. */
-  readonly fate?: "fail" | "die" | "hang" | undefined
+  readonly fate?: "fail" | "die" | "hang" | "go deaf" | "fall" | undefined
   readonly readyTimeout?: number
 }
 
@@ -92,9 +92,10 @@ const serve = Effect.gen(function* () {
   if (setting.fate === "fail") return yield* Effect.fail("no luck")
   if (setting.fate === "die") process.kill(process.pid, "SIGKILL")
   if (setting.fate === "hang") return yield* Effect.never
+  if (setting.fate === "go deaf") process.disconnect?.()
 })
 
-const readyTimeout = setting.readyTimeout ?? "10 seconds"
+const readyTimeout = setting.readyTimeout ?? "40 seconds"
 
 /** Until it is to end. */
 const live = Effect.fnUntraced(function* (
@@ -104,7 +105,10 @@ const live = Effect.fnUntraced(function* (
   signals: Queue.Dequeue<Signals.Signal>
 ) {
   if (heir !== undefined) {
-    yield* heir.onReload(Reloads.reload)
+    // What comes up the stack need be no `Error`.
+    yield* heir.onReload(Effect.mapError(Reloads.reload, ({ message }) => ({ message })))
+    // After all that begins: it has just taken over.
+    if (setting.fate === "fall") heir.beginning.when(() => process.kill(process.pid, "SIGKILL"))
     yield* heir.ready
   }
   yield* say(`ready ${heir?.role} ${heir?.slot}`)

@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 
 export type Target =
-  | { readonly port: number }
+  | { readonly port: number; readonly host?: string }
   | { readonly path: string }
   | { readonly port: number; readonly ca: string; readonly resume: boolean }
 
@@ -23,7 +23,7 @@ export interface Load {
 }
 
 /** How long one may take, in milliseconds: an answer that comes late is one, a lost one never comes. */
-const patience = 10_000
+const patience = 20_000
 
 /** One connection: the number of the process that answered, or how it ended. */
 export const visit = (target: Target, session?: Buffer, words = "hi\n"): Effect.Effect<Visit> =>
@@ -72,7 +72,7 @@ export interface Visit {
 
 const connect = (target: Target, session: Buffer | undefined): net.Socket => {
   if ("path" in target) return net.connect(target)
-  if (!("ca" in target)) return net.connect(target.port, "127.0.0.1")
+  if (!("ca" in target)) return net.connect(target.port, target.host ?? "127.0.0.1")
   const { ca, port } = target
   return tls.connect({
     port,
@@ -99,6 +99,8 @@ export const load = (target: Target, clients: number): Effect.Effect<Load, never
           if (visited.resumed) load.resumed++
         }
         session = visited.session ?? session
+        // Whoever starts meanwhile needs the processor, too.
+        yield* Effect.sleep("4 millis")
       }
     })
     const fibers = yield* Effect.forEach(Array.from({ length: clients }), () => Effect.forkChild(client))

@@ -53,13 +53,13 @@ describe("messages", () => {
         _tag: "spindle/Take",
         id: 1,
         key: "k",
-        binding: { _tag: "Tcp", port: 65_536, interface: "::", ipv6Only: false }
+        binding: { _tag: "Tcp", port: 65_536, interface: "::", ipv6Only: false, reusePort: false }
       },
       {
         _tag: "spindle/Take",
         id: 1,
         key: "k",
-        binding: { _tag: "Udp", port: 1, interface: "a name", reuseAddress: false }
+        binding: { _tag: "Udp", port: 1, interface: "a name", reuseAddress: false, reusePort: false }
       },
       { _tag: "spindle/Take", id: 1, key: "k", binding: { _tag: "Descriptor", descriptor: -1 } },
       { _tag: "spindle/Failed" }

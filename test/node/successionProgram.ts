@@ -10,6 +10,9 @@ import { socketPath } from "../support/endpoints.ts"
 import type { Setting } from "./successionChild.ts"
 import type { Load } from "./successionLoad.ts"
 
+/** For one test, in milliseconds: what it starts takes seconds each on a machine that has much to do. */
+export const timeout = 60_000
+
 export const script = path.join(import.meta.dirname, "successionChild.ts")
 export const loopback = { interface: "127.0.0.1" }
 export const tcp = Endpoint.tcp({ ...loopback, port: 0 })
@@ -28,7 +31,7 @@ export const start = Effect.fnUntraced(function* (make: (directory: string) => S
   const directory = path.dirname(yield* socketPath)
   const file = path.join(directory, "setting.json")
   write(file, make(directory))
-  const child = yield* Child.spawn(process.execPath, [script, file], { timeout: 19_000 })
+  const child = yield* Child.spawn(process.execPath, [script, file], { timeout: 55_000 })
   // Of a manager this comes when all its workers are up.
   yield* child.says(new RegExp(`${child.pid} ready`))
   return {

@@ -9,14 +9,16 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as NodeIdentities from "../../src/node/NodeIdentities.ts"
+import * as NodeTlsReloads from "../../src/node/NodeTlsReloads.ts"
 import * as NodeReactor from "../../src/node/NodeReactor.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as IdentityFiles from "../../src/reactor/IdentityFiles.ts"
 import type { Reactor } from "../../src/reactor/Reactor.ts"
 import * as Reloads from "../../src/reactor/Reloads.ts"
+import type * as Tls from "../../src/reactor/Tls.ts"
 import * as certificates from "../support/certificates.ts"
-import { socketPath } from "../support/endpoints.ts"
+import { inetOf, socketPath } from "../support/endpoints.ts"
 import { authority, connect, echo, secured, serve } from "./tlsEcho.ts"
 
 const live = (
@@ -174,6 +176,32 @@ describe("reload", () => {
       assert.strictEqual(failures.length, 1)
       assert.match(failures[0]!.detail, /bad\.pem/)
       assert.strictEqual(yield* shown(port), fingerprint(second.certificate))
+    })
+  )
+
+  live(
+    "TLS that begins later, by a command",
+    Effect.gen(function* () {
+      const { files, write } = yield* place
+      const [first, second] = [another(), another()]
+      write(first)
+      const tls: Tls.ServerOptions = { identity: yield* IdentityFiles.make(files) }
+      yield* NodeTlsReloads.register(tls, "STARTTLS")
+      const server = yield* Server.make(
+        Endpoint.tcp({ port: 0, interface: "127.0.0.1" }),
+        (transport) =>
+          Effect.flatMap(transport.startTls({ role: "server", tls, unreadIsHello: true }), (secured) =>
+            secured.receiveEach(secured.send)
+          ),
+        { drainTimeout: "10 millis" }
+      )
+      const { port } = inetOf(server.address)
+      assert.strictEqual(yield* shown(port), fingerprint(first.certificate))
+      write(second)
+      yield* Reloads.reload
+      assert.strictEqual(yield* shown(port), fingerprint(second.certificate))
+      fs.rmSync(files.certificate)
+      assert.match((yield* Effect.flip(Reloads.reload)).message, /^the certificates of STARTTLS: /)
     })
   )
 

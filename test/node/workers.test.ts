@@ -12,10 +12,21 @@ import * as certificates from "../support/certificates.ts"
 import * as Child from "../support/child.ts"
 import { socketPath } from "../support/endpoints.ts"
 import * as Load from "./successionLoad.ts"
-import { answers, gone, loopback, replace, script, start, status, tcp, write } from "./successionProgram.ts"
+import {
+  answers,
+  gone,
+  loopback,
+  replace,
+  script,
+  start,
+  status,
+  tcp,
+  write,
+  timeout
+} from "./successionProgram.ts"
 
 const live = (name: string, test: Effect.Effect<void, unknown, Scope.Scope>) =>
-  it.live(name, () => Effect.scoped(test))
+  it.live(name, () => Effect.scoped(test), timeout)
 
 const unix = (directory: string) => Endpoint.unix({ path: path.join(directory, "s.sock") })
 
@@ -278,6 +289,83 @@ describe("workers", () => {
       assert.include(workers, (yield* Load.visit({ path: file })).pid)
       assert.include(workers, (yield* Load.visit({ port: program.port(0) })).pid)
       assert.strictEqual(fs.readlinkSync(lockOf(file)), String(manager))
+    })
+  )
+
+  live(
+    "fewer workers than before, none, threads: under load, and nothing is lost",
+    Effect.gen(function* () {
+      const shape = { endpoints: [tcp], udp: [Endpoint.udp({ ...loopback })] }
+      const program = yield* start(() => ({ workers: 3, ...shape }))
+      const { child } = program
+      let { pid } = program
+      const datagrams = yield* Load.datagrams(program.udpPort(0))
+      const loads = yield* Load.under([{ port: program.port(0) }], 8, (loads) =>
+        Effect.gen(function* () {
+          for (const workers of [1, undefined]) {
+            program.change({ ...shape, ...(workers === undefined ? {} : { workers }) })
+            yield* answers(loads, 100)
+            const successor = yield* replace(child, pid)
+            yield* gone(child, pid)
+            pid = successor
+            yield* answers(loads, 100)
+          }
+          datagrams.stopSending()
+          yield* Effect.repeat(Effect.sleep("10 millis"), {
+            while: () => datagrams.answered < datagrams.sent
+          })
+          program.change({ ...shape, threads: 1 })
+          const successor = yield* replace(child, pid)
+          yield* gone(child, pid)
+          pid = successor
+          yield* answers(loads, 100)
+        })
+      )
+      isWhole(loads)
+    })
+  )
+
+  live(
+    "one socket for all becomes one for each, and the other way round; abstract names go along",
+    Effect.gen(function* () {
+      const endpoints = (directory: string) => [
+        tcp,
+        ...(process.platform === "linux" ? [Endpoint.unix({ path: `\0${directory}/abstract` })] : [])
+      ]
+      const udp = [Endpoint.udp({ ...loopback })]
+      const program = yield* start((directory) => ({
+        workers: 2,
+        sharing: "one",
+        endpoints: endpoints(directory),
+        udp
+      }))
+      const { child, directory } = program
+      let { pid } = program
+      for (const [workers, sharing] of [
+        [3, "auto"],
+        [2, "one"]
+      ] as const) {
+        program.change({ workers, sharing, endpoints: endpoints(directory), udp })
+        const successor = yield* replace(child, pid)
+        yield* gone(child, pid)
+        pid = successor
+        const ours = (yield* status(child, pid)).map(({ pid }) => pid)
+        assert.strictEqual(ours.length, workers)
+        for (const target of [
+          { port: program.port(0) },
+          ...(process.platform === "linux" ? [{ path: `\0${directory}/abstract` }] : [])
+        ]) {
+          assert.include(ours, (yield* Load.visit(target)).pid)
+        }
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const load = yield* Load.datagrams(program.udpPort(0))
+            yield* Effect.repeat(Effect.sleep("5 millis"), { while: () => load.answered < 3 })
+            assert.includeMembers(ours, [...load.by.keys()])
+          })
+        )
+      }
+      assert.notInclude(child.stdout() + child.stderr(), "cannot be used")
     })
   )
 

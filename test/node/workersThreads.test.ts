@@ -9,10 +9,21 @@ import * as certificates from "../support/certificates.ts"
 import * as Child from "../support/child.ts"
 import { socketPath } from "../support/endpoints.ts"
 import * as Load from "./successionLoad.ts"
-import { answers, gone, loopback, replace, script, start, status, tcp, write } from "./successionProgram.ts"
+import {
+  answers,
+  gone,
+  loopback,
+  replace,
+  script,
+  start,
+  status,
+  tcp,
+  write,
+  timeout
+} from "./successionProgram.ts"
 
 const live = (name: string, test: Effect.Effect<void, unknown, Scope.Scope>) =>
-  it.live.skipIf(obstacle() !== undefined)(name, () => Effect.scoped(test))
+  it.live.skipIf(obstacle() !== undefined)(name, () => Effect.scoped(test), timeout)
 
 const restart = Effect.fnUntraced(function* (child: Child.Child, pid: number) {
   process.kill(pid, "SIGHUP")

@@ -146,12 +146,32 @@ describe("ServiceGroup.make", () => {
       Service.Service<Store, Broken, Settings | Mailer>
     >()
   })
+  it("fails as one of its services does, at any depth", () => {
+    const broken = Service.make({ name: "a", start: () => Effect.fail(new Broken()) })
+    const refused = Service.make({ name: "b", run: () => Effect.fail(new Refused()) })
+    expectTypeOf(ServiceGroup.make("app", [broken, ServiceGroup.make("web", [refused])])).toEqualTypeOf<
+      Service.Service<never, Broken | Refused, never>
+    >()
+  })
   it("may be empty", () => {
     expectTypeOf(ServiceGroup.make("app", [])).toEqualTypeOf<Service.Service<never, never, never>>()
   })
 })
 
 describe("ServiceTree", () => {
+  it("cannot be run by whoever owes it something", () => {
+    const main = Effect.scoped(ServiceTree.start(ServiceGroup.make("app", [usesStore])))
+    expectTypeOf(main).toEqualTypeOf<Effect.Effect<ServiceTree.ServiceTree, ServiceError, Store>>()
+    // A program is run when it requires nothing more.
+    expectTypeOf(main).not.toExtend<Parameters<typeof Effect.runPromise>[0]>()
+  })
+  it("adds what requires nothing, or what who adds it can give", () => {
+    const added = Effect.gen(function* () {
+      const tree = yield* ServiceTree.start(ServiceGroup.make("app", []))
+      yield* tree.root.add(usesStore)
+    })
+    expectTypeOf(added).toEqualTypeOf<Effect.Effect<void, ServiceError, Store | Scope.Scope>>()
+  })
   it("requires what is owed, and a scope", () => {
     const tree = ServiceTree.start(ServiceGroup.make("app", [store, usesMailer]))
     expectTypeOf(tree).toEqualTypeOf<

@@ -11,7 +11,9 @@ const broken = (detail: string, status: number, cause?: unknown) =>
 
 /** Imports the file, and gives the application. `file` is absolute. */
 export const load = Effect.fnUntraced(function* (file: string) {
-  if (!NodeModules.exists(file)) return yield* broken(`there is no file ${file}`, ExitStatus.codes.NOINPUT)
+  const kind = NodeModules.kindOf(file)
+  if (kind === "Nothing") return yield* broken(`there is no file ${file}`, ExitStatus.codes.NOINPUT)
+  if (kind === "Directory") return yield* broken(`${file} is a directory`, ExitStatus.codes.NOINPUT)
   const module = yield* Effect.catchCause(NodeModules.load(file), (cause) =>
     Effect.fail(
       broken(

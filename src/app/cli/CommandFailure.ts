@@ -6,6 +6,8 @@ export class CommandFailure extends Data.TaggedError("CommandFailure")<{
   /** See `ExitStatus`. */
   readonly status: number
   readonly cause?: unknown
+  /** Whoever is to know knows: nothing is printed. */
+  readonly isTold?: boolean
 }> {
   override get message(): string {
     return this.detail

@@ -96,26 +96,67 @@ const readHead = (args: ReadonlyArray<string>): Result.Result<Head, UsageError> 
   return Result.succeed({ moved, kept, rest: [] })
 }
 
-/** Behind the command's word: its own short options stay, those that it does not have are the daemon's or the root's. */
-const readTail = (tokens: ReadonlyArray<string>, own: ReadonlySet<string>): ReadonlyArray<string> => {
+const isDaemons = ({ spelling }: Spelled): boolean =>
+  DaemonOption.find(spelling) !== undefined || DaemonOption.ignored.includes(spelling)
+
+/** What a command has of its own. */
+export interface Own {
+  /** Its options, with their dashes. */
+  readonly options: ReadonlySet<string>
+  /** Those of them that take a value. */
+  readonly valued: ReadonlySet<string>
+  /** Whether it takes any number of operands: what follows the first is for whatever that names. */
+  readonly takesProgram: boolean
+}
+
+/** Nothing of its own. */
+export const bare: Own = { options: new Set(), valued: new Set(), takesProgram: false }
+
+/** Behind the command's word: its own options stay, those that it does not have are the daemon's or the root's. */
+const readTail = (tokens: ReadonlyArray<string>, own: Own): ReadonlyArray<string> => {
   const read: Array<string> = []
   for (let at = 0; at < tokens.length; at++) {
     const token = tokens[at]!
     if (token === "--") return [...read, ...tokens.slice(at)]
-    const equals = token.startsWith("--") ? token.indexOf("=") : -1
-    const spelling = equals === -1 ? token : token.slice(0, equals)
-    if (!isOption(token) || own.has(spelling)) read.push(token)
-    else if (DaemonOption.ignored.includes(token)) continue
-    else if (token === "-h") read.push("--help")
-    else {
+    if (own.takesProgram && !isOption(token)) return [...read, "--", ...tokens.slice(at)]
+    if (own.valued.has(token) && at + 1 < tokens.length) {
+      read.push(token, tokens[++at]!)
+      continue
+    }
+    if (token === "-h" && !own.options.has(token)) {
+      read.push("--help")
+      continue
+    }
+    const parts = isOption(token) ? spelled(token) : []
+    const isOther = parts.length === 0 || own.options.has(parts[0]!.spelling) || !parts.every(isDaemons)
+    if (isOther) {
+      read.push(token)
+      continue
+    }
+    for (const { spelling, value } of parts) {
       const known = DaemonOption.find(spelling)
-      if (known === undefined) read.push(token)
-      else if (equals !== -1) read.push(`--${known.name}${token.slice(equals)}`)
-      else if (known.takesValue && at + 1 < tokens.length) read.push(`--${known.name}=${tokens[++at]!}`)
-      else read.push(`--${known.name}`)
+      if (known === undefined) continue
+      const given = value ?? (known.takesValue && at + 1 < tokens.length ? tokens[++at] : undefined)
+      read.push(given === undefined ? `--${known.name}` : `--${known.name}=${given}`)
     }
   }
   return read
+}
+
+/**
+ * Of a command that takes a whole command line: its own options, and where that line begins, as operands. `-y FILE` begins one.
+ *
+ * @param valued those of its options that take a value, with their dashes
+ */
+const readLine = (tokens: ReadonlyArray<string>, valued: ReadonlyArray<string>): ReadonlyArray<string> => {
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at]!
+    if (token === "--") return tokens
+    const word = runSpellings.includes(token) ? ["run"] : isOption(token) ? undefined : [token]
+    if (word !== undefined) return [...tokens.slice(0, at), "--", ...word, ...tokens.slice(at + 1)]
+    if (valued.includes(token)) at++
+  }
+  return tokens
 }
 
 /** The word that says which command, if there is one. */
@@ -125,14 +166,15 @@ export const wordOf = (args: ReadonlyArray<string>): Result.Result<string | unde
 /**
  * The arguments in the order command, its options, the daemon's.
  *
- * @param ownOptionsOf the options that a command has itself, with their dashes
- * @param runsDaemon whether a command takes the daemon's options
+ * @param commands.runsDaemon whether a command takes the daemon's options
  */
 export const arrange = (
   args: ReadonlyArray<string>,
   commands: {
-    readonly ownOptionsOf: (word: string) => ReadonlySet<string>
+    readonly ownOf: (word: string) => Own
     readonly runsDaemon: (word: string) => boolean
+    /** Of a command that takes the line of another one: those of its own options that take a value. */
+    readonly takesLine: (word: string) => ReadonlyArray<string> | undefined
   }
 ): Result.Result<ReadonlyArray<string>, UsageError> =>
   Result.flatMap(readHead(args), ({ kept, moved, rest }) => {
@@ -143,10 +185,12 @@ export const arrange = (
         : Result.fail(new UsageError({ detail: "there is no command: what is to be run?" }))
     }
     if (!commands.runsDaemon(word)) {
+      const valued = commands.takesLine(word)
+      const own = valued === undefined ? tail : readLine(tail, valued)
       return moved.length === 0
-        ? Result.succeed([...kept, word, ...tail.map((token) => (token === "-h" ? "--help" : token))])
+        ? Result.succeed([...kept, word, ...own.map((token) => (token === "-h" ? "--help" : token))])
         : Result.fail(new UsageError({ detail: `${moved[0]!.split("=")[0]!} is of no use to "${word}"` }))
     }
-    const operands = readTail(tail, commands.ownOptionsOf(word))
+    const operands = readTail(tail, commands.ownOf(word))
     return Result.succeed([...kept, word, ...moved, ...operands])
   })

@@ -2,6 +2,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as NodeExit from "../../node/NodeExit.ts"
 import * as NodeReactor from "../../node/NodeReactor.ts"
 import * as NodePidFile from "../../node/NodePidFile.ts"
 import * as NodeSignal from "../../node/NodeSignal.ts"
@@ -109,5 +110,6 @@ export const logs = Effect.fnUntraced(function* (
 ) {
   const target = yield* Target.find(input)
   const { follow, lines } = input
-  yield* say(target, { _tag: "Logs", follow, lines }, (text) => Console.log(text))
+  const shown = say(target, { _tag: "Logs", follow, lines }, (text) => Console.log(text))
+  yield* Effect.raceFirst(shown, NodeExit.readerGone)
 })

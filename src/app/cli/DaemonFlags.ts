@@ -7,6 +7,9 @@ import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as SyslogTarget from "../../log/SyslogTarget.ts"
+import { visible } from "../../result/VisibleText.ts"
 import * as DaemonOption from "./DaemonOption.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -37,6 +40,7 @@ export const flags = {
   logFormat: text("log-format"),
   logLevel: texts("log-level"),
   syslog: bool("syslog"),
+  syslogTo: text("syslog-to"),
   prefix: text("prefix"),
   config: text("config"),
   set: texts("set"),
@@ -52,6 +56,23 @@ export const flags = {
   inspect: text("inspect"),
   startTimeout: text("start-timeout")
 } as const
+
+type Flags = typeof flags
+
+const each = (all: Flags, change: (flag: Flag.Flag<unknown>, key: string) => Flag.Flag<unknown>): Flags =>
+  Object.fromEntries(Object.entries(all).map(([key, flag]) => [key, change(flag, key)])) as unknown as Flags
+
+/** The same, all but those of these names hidden. */
+export const withHidden = (all: Flags, shown: ReadonlyArray<keyof Flags>): Flags =>
+  each(all, (flag, key) => (shown.some((name) => name === key) ? flag : Flag.withHidden(flag)))
+
+/** The same, with their short spellings in their descriptions, but those that are the command's own. */
+export const withShort = (all: Flags, own: ReadonlySet<string>): Flags =>
+  each(all, (flag, key) => {
+    const { aliases, doc } = optionOf(optionNameOf(key))
+    const short = aliases.find((alias) => alias.length === 2 && !own.has(alias))
+    return short === undefined ? flag : Flag.withDescription(flag, `${doc} (${short})`)
+  })
 
 export type Given = Command.Command.Config.Infer<typeof flags>
 
@@ -70,7 +91,7 @@ export interface DaemonSettings {
   readonly logfile: string | undefined
   readonly logFormat: "text" | "json" | undefined
   readonly logLevel: ReadonlyArray<string>
-  readonly syslog: boolean
+  readonly syslog: SyslogTarget.SyslogTarget | undefined
   readonly prefix: string | undefined
   readonly config: string | undefined
   readonly set: ReadonlyArray<string>
@@ -91,8 +112,14 @@ const daemonUmask = 0o077
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-const bad = (name: string, value: string, expected: string): UsageError =>
-  new UsageError({ detail: `--${name} is "${value}", not ${expected}` })
+/** The option as it was said: on the line, or else in the environment. */
+const spelled = (given: Given, name: string): string => {
+  const key = Object.keys(flags).find((key) => optionNameOf(key) === name) as keyof Given
+  const value: Option.Option<string> | ReadonlyArray<string> | boolean = given[key]
+  const isOnLine =
+    typeof value === "boolean" ? value : Option.isOption(value) ? Option.isSome(value) : value.length > 0
+  return isOnLine ? `--${name}` : variableOf(name)
+}
 
 const truths: Readonly<Record<string, boolean>> = {
   "1": true,
@@ -107,6 +134,8 @@ const truths: Readonly<Record<string, boolean>> = {
 /** What was asked for, or the first thing in it that cannot be. */
 export const settings = (given: Given, environment: Environment): Effect.Effect<DaemonSettings, UsageError> =>
   Effect.gen(function* () {
+    const bad = (name: string, value: string, expected: string): UsageError =>
+      new UsageError({ detail: `${spelled(given, name)} is "${visible(value)}", not ${expected}` })
     const one = (name: string, value: Option.Option<string>): string | undefined =>
       Option.getOrElse(value, () => environment[variableOf(name)])
     const many = (name: string, values: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -155,6 +184,12 @@ export const settings = (given: Given, environment: Environment): Effect.Effect<
     if (Option.isNone(startTimeout)) {
       return yield* bad("start-timeout", timeout!, 'a duration like "90 seconds"')
     }
+    const target =
+      one("syslog-to", given.syslogTo) ?? ((yield* either("syslog", given.syslog)) ? "local" : undefined)
+    const syslog = target === undefined ? undefined : SyslogTarget.parse(target)
+    if (syslog !== undefined && Result.isFailure(syslog)) {
+      return yield* new UsageError({ detail: `${spelled(given, "syslog-to")}: ${syslog.failure.message}` })
+    }
     const workers = yield* count("workers", one("workers", given.workers))
     const threads = yield* count("threads", one("threads", given.threads))
     if (workers > 0 && threads > 0) {
@@ -168,7 +203,7 @@ export const settings = (given: Given, environment: Environment): Effect.Effect<
       logfile: one("logfile", given.logfile),
       logFormat: yield* oneOf("log-format", one("log-format", given.logFormat), ["text", "json"]),
       logLevel: many("log-level", given.logLevel),
-      syslog: yield* either("syslog", given.syslog),
+      syslog: syslog?.success,
       prefix: one("prefix", given.prefix),
       config: one("config", given.config),
       set: given.set,

@@ -47,6 +47,7 @@ export const all: ReadonlyArray<DaemonOption> = [
     "What is logged; may be repeated, one namespace each. Default info"
   ),
   flag("syslog", "Log to the system's log, too"),
+  option("syslog-to", "TARGET", "Log to that one, too: local, udp://HOST:PORT or tcp://HOST:PORT"),
   option("prefix", "WORD", "What the system's log is told that we are; default the application's name"),
   option("config", "FILE", "Configuration: JSON, YAML, TOML or .env", "-c"),
   option(

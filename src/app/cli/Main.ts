@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as NodeCommandEnvironment from "../../node/NodeCommandEnvironment.ts"
 import * as NodePackage from "../../node/NodePackage.ts"
 import * as ExitStatus from "../ExitStatus.ts"
+import { CommandFailure } from "./CommandFailure.ts"
 import * as CommandLine from "./CommandLine.ts"
 import * as commands from "./commands.ts"
 import { EndedBySignal } from "./EndedBySignal.ts"
@@ -37,13 +38,13 @@ const plugins = Effect.promise(() => Promise.all([import("./PluginCommands.ts"),
 /** The commands of plugins: the one that is meant, and the names of all where they are asked for. */
 const extras = (word: string | undefined) =>
   word !== undefined && builtIn.has(word) && word !== "completions"
-    ? Effect.succeed({ commands: [], options: new Set<string>() })
+    ? Effect.succeed({ commands: [], own: CommandLine.bare })
     : Effect.gen(function* () {
         const [PluginCommands, Plugins] = yield* plugins
         return yield* Effect.gen(function* () {
           const summaries = yield* PluginCommands.summaries
           if (word === undefined || !summaries.some(({ name }) => name === word)) {
-            return { commands: summaries.map(PluginCommands.summary), options: new Set<string>() }
+            return { commands: summaries.map(PluginCommands.summary), own: CommandLine.bare }
           }
           const others = summaries.filter(({ name }) => name !== word).map(PluginCommands.summary)
           const made = yield* PluginCommands.make(word, (maker, input) =>
@@ -52,7 +53,7 @@ const extras = (word: string | undefined) =>
               (module) => module.runService(maker, input)
             )
           )
-          return { commands: [made.command, ...others], options: made.options }
+          return { commands: [made.command, ...others], own: made.own }
         }).pipe(Effect.provide(Plugins.layer))
       })
 
@@ -84,6 +85,7 @@ const endingOf = (error: unknown): Effect.Effect<Ending> => {
     return Effect.succeed(isHelp ? ExitStatus.codes.OK : ExitStatus.codes.USAGE)
   }
   if (error instanceof UsageError) return Effect.as(complain(error.message), ExitStatus.codes.USAGE)
+  if (error instanceof CommandFailure && error.isTold === true) return Effect.succeed(error.status)
   const { message, status } = error as { readonly message: string; readonly status?: number }
   return Effect.as(complain(message), status ?? ExitStatus.codes.SOFTWARE)
 }
@@ -93,8 +95,9 @@ const line = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const extra = yield* extras(word)
   const arranged = yield* Effect.fromResult(
     CommandLine.arrange(args, {
-      ownOptionsOf: () => extra.options,
-      runsDaemon: (word) => word === "run" || !builtIn.has(word)
+      ownOf: () => extra.own,
+      runsDaemon: (word) => word === "run" || word === "config" || !builtIn.has(word),
+      takesLine: (word) => (word === "systemd-unit" ? ["--user", "--name"] : undefined)
     })
   )
   const root = rootOf(extra.commands)

@@ -14,6 +14,10 @@ const lastPart = (path: string): string =>
     .split(/[\\/]/)
     .at(-1) ?? ""
 
+/** As a shell takes it. */
+const quoted = (path: string): string =>
+  /^[\w@%+=:,./-]+$/.test(path) ? path : `"${path.replaceAll(/["\\$`]/g, "\\$&")}"`
+
 export const newProject = Effect.fnUntraced(function* (directory: string) {
   const { effectRange, version } = NodePackage.own
   const name = NewProject.nameOf(lastPart(NodeEnvironment.absolute(directory)))
@@ -22,5 +26,5 @@ export const newProject = Effect.fnUntraced(function* (directory: string) {
       ({ message }) => new CommandFailure({ detail: message, status: ExitStatus.codes.CANTCREAT })
     )
   )
-  yield* Console.log(`${root} is made. Now:\n\n  cd ${directory}\n  npm install\n  npm start`)
+  yield* Console.log(`${root} is made. Now:\n\n  cd ${quoted(directory)}\n  npm install\n  npm start`)
 })

@@ -6,14 +6,15 @@ import type { PluginError } from "../../plugin/PluginError.ts"
 import * as Plugin from "../../plugin/Plugin.ts"
 import type { Registry } from "../../plugin/Registry.ts"
 import * as ServiceMaker from "../ServiceMaker.ts"
-import { flags as daemonFlags } from "./DaemonFlags.ts"
+import { flags as daemonFlags, withShort } from "./DaemonFlags.ts"
 import * as DaemonOption from "./DaemonOption.ts"
+import type { Own } from "./CommandLine.ts"
 import { UsageError } from "./UsageError.ts"
 
-/** A command, and the options that are its own, with their dashes. */
+/** A command, and what it has of its own. */
 export interface PluginCommand {
   readonly command: Command.Command.Any
-  readonly options: ReadonlySet<string>
+  readonly own: Own
 }
 
 /** Names of plugins, with what they say of themselves; nothing is imported. */
@@ -36,21 +37,35 @@ export const make = (
 ): Effect.Effect<PluginCommand, PluginError | UsageError, Registry> =>
   Effect.gen(function* () {
     const maker = yield* Plugin.load(ServiceMaker.kind, name)
-    const options = yield* optionsOf(maker)
-    const command = Command.make(name, { own: maker.flags, ...daemonFlags }, (input) =>
-      run(maker, input as never)
+    const own = yield* ownOf(maker)
+    const command = Command.make(
+      name,
+      { own: maker.flags, ...withShort(daemonFlags, own.options) },
+      (input) => run(maker, input as never)
     ).pipe(Command.withDescription(maker.description))
-    return { command, options }
+    return { command, own }
   })
 
-/** The spellings of a maker's flags; one that is a daemon's option, too, is a mistake of the plugin. */
-const optionsOf = Effect.fnUntraced(function* (maker: ServiceMaker.Any) {
-  const { flags } = Completions.fromCommand(Command.make(maker.name, maker.flags))
+/** A maker's flags in all spellings; one that is a daemon's option, too, is a mistake of the plugin. */
+const ownOf = Effect.fnUntraced(function* (maker: ServiceMaker.Any): Effect.fn.Return<Own, UsageError> {
+  const { arguments: operands, flags } = Completions.fromCommand(Command.make(maker.name, maker.flags))
   const taken = flags.find(({ name }) => DaemonOption.find(`--${name}`) !== undefined)
   if (taken !== undefined) {
     return yield* new UsageError({
       detail: `the plugin "${maker.name}" has a flag --${taken.name}, which is one of the daemon's`
     })
   }
-  return new Set(flags.flatMap(({ aliases, name }) => [`--${name}`, ...aliases.map((alias) => `-${alias}`)]))
+  return {
+    options: new Set(flags.flatMap(spellingsOf)),
+    valued: new Set(flags.filter(takesValue).flatMap(spellingsOf)),
+    takesProgram: operands.some(({ variadic }) => variadic)
+  }
 })
+
+const spellingsOf = ({ aliases, name }: Completions.FlagDescriptor): ReadonlyArray<string> => [
+  `--${name}`,
+  ...aliases.map((alias) => `${alias.length === 1 ? "-" : "--"}${alias}`)
+]
+
+const takesValue = ({ optionalValue, type }: Completions.FlagDescriptor): boolean =>
+  type._tag !== "Boolean" && !optionalValue

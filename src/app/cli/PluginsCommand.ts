@@ -62,6 +62,13 @@ export const plugins = Effect.fnUntraced(function* (input: {
   const listed = Option.isNone(input.kind) ? all : all.filter(({ kind }) => Option.contains(input.kind, kind))
   const problems = (yield* Plugin.problems).map(({ message }) => message)
   const broken = input.check ? yield* check(input.kind) : []
+  const kind = Option.getOrUndefined(input.kind)
+  if (kind !== undefined && listed.length === 0) {
+    const known = [...new Set([...kinds, ...all.map(({ kind }) => ({ name: kind }))].map(({ name }) => name))]
+    yield* Console.error(
+      `spindle: there are no plugins of kind "${visible(kind)}" (kinds: ${known.join(", ")})`
+    )
+  }
   if (input.json) {
     yield* Console.log(JSON.stringify({ plugins: listed, problems: [...problems, ...broken] }, undefined, 2))
   } else {

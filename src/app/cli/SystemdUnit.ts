@@ -6,6 +6,8 @@ export interface Options {
   readonly description: string
   /** What is run, each argument by itself, absolute paths. */
   readonly command: ReadonlyArray<string>
+  /** What has it reload, and waits for that; undefined: SIGHUP, and nobody waits. */
+  readonly reload: ReadonlyArray<string> | undefined
   readonly workingDirectory: string
   /** Undefined: systemd makes one up (`DynamicUser=`). */
   readonly user: string | undefined
@@ -25,7 +27,8 @@ export const quote = (argument: string): string => {
 /** A value that is not a command line: only its specifiers are special. */
 const literal = (value: string): string => value.replaceAll("%", "%%").replaceAll(/[\r\n]+/g, " ")
 
-const nameOf = (name: string): string => name.replaceAll(/[^A-Za-z0-9_.-]+/g, "-")
+/** A name that directories may have. */
+export const nameOf = (name: string): string => name.replaceAll(/[^A-Za-z0-9_.-]+/g, "-")
 
 /** The lines of the unit file. */
 export const text = (options: Options): string => {
@@ -41,11 +44,14 @@ export const text = (options: Options): string => {
     "After=network-online.target",
     "",
     "[Service]",
-    "# READY=1 comes when every service is ready; a reload is SIGHUP, and systemd waits for it.",
-    "Type=notify-reload",
+    "# READY=1 comes when every service is ready.",
+    "Type=notify",
     "# A restart without downtime hands the main process over (MAINPID=).",
     "NotifyAccess=all",
     `ExecStart=${options.command.map(quote).join(" ")}`,
+    options.reload === undefined
+      ? "ExecReload=/bin/kill -HUP $MAINPID"
+      : `ExecReload=${options.reload.map(quote).join(" ")}`,
     `WorkingDirectory=${literal(options.workingDirectory)}`,
     `WatchdogSec=${options.watchdogSeconds}`,
     "Restart=on-failure",

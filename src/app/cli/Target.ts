@@ -26,6 +26,8 @@ const pidFileOf = Effect.fnUntraced(function* (input: Input) {
   const directory = Option.getOrElse(input.rundir, () => ".")
   if (Option.isSome(input.pidfile)) return NodeEnvironment.absolute(input.pidfile.value)
   if (Option.isSome(input.name)) return NodeControlFiles.pidFileOf(directory, input.name.value)
+  const variable = NodeEnvironment.variable("SPINDLE_PIDFILE") ?? ""
+  if (variable !== "") return NodeEnvironment.absolute(variable)
   const names = yield* NodeControlFiles.names(directory)
   const [first, ...others] = names
   if (first === undefined) {

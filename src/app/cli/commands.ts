@@ -7,7 +7,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { flags as daemonFlags } from "./DaemonFlags.ts"
+import { flags as daemonFlags, withHidden, withShort } from "./DaemonFlags.ts"
 
 /** Loads the module that does it, and has it done. */
 const lazily = <M, A, E, R>(load: () => Promise<M>, use: (module: M) => Effect.Effect<A, E, R>) =>
@@ -53,7 +53,7 @@ export const run = Command.make(
     file: Argument.String("file").pipe(
       Argument.withDescription("TypeScript or JavaScript; its default export is an Application")
     ),
-    ...daemonFlags
+    ...withShort(daemonFlags, new Set())
   },
   (input) =>
     lazily(
@@ -177,10 +177,9 @@ const config = Command.make(
   "config",
   {
     file: Argument.String("file").pipe(Argument.withDescription("The application, as for run")),
-    config: daemonFlags.config,
-    set: daemonFlags.set,
-    envFile: daemonFlags.envFile,
-    json
+    json,
+    // A line of `run` is one of this, too. What makes no difference here is not shown.
+    ...withHidden(withShort(daemonFlags, new Set()), ["config", "set", "envFile", "rundir"])
   },
   (input) =>
     lazily(

@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as InetdConfWire from "../../inetd/InetdConfWire.ts"
 import * as ServicesWire from "../../inetd/ServicesWire.ts"
 import * as NodeIdentity from "../../node/NodeIdentity.ts"
-import * as NodeReadFiles from "../../node/NodeReadFiles.ts"
+import * as NodeTextFile from "../../node/NodeTextFile.ts"
 import type { Processes } from "../../reactor/ProcessesService.ts"
 import type { Reactor } from "../../reactor/Reactor.ts"
 import type { DatagramError, ListenError } from "../../reactor/ReactorError.ts"
@@ -18,9 +18,9 @@ import * as inetdServices from "./inetdServices.ts"
 const servicesFileDefault = "/etc/services"
 
 const readText = (flag: string, file: string) =>
-  NodeReadFiles.make
-    .readFileString(file)
-    .pipe(Effect.mapError((error) => new UsageError({ detail: `--${flag}: ${error.message}` })))
+  NodeTextFile.read(file).pipe(
+    Effect.mapError((error) => new UsageError({ detail: `--${flag}: ${error.message}` }))
+  )
 
 /** The system's file need not be there: the small services are known without it. */
 const servicesOf = (file: Option.Option<string>) =>
@@ -66,7 +66,11 @@ export const maker = ServiceMaker.make({
   make: Effect.fnUntraced(function* ({ connectionsMax, file, services }) {
     const known = yield* servicesOf(services)
     const { entries, problems } = InetdConfWire.parse(yield* readText("file", file), known)
-    const skip = (line: number, detail: string) => Effect.logWarning(`${file}:${line}: skipped: ${detail}`)
+    const skipped: Array<string> = []
+    const skip = (line: number, detail: string) => {
+      skipped.push(`line ${line}: ${detail}`)
+      return Effect.logWarning(`${file}:${line}: skipped: ${detail}`)
+    }
     for (const { detail, line } of problems) yield* skip(line, detail)
     const self = NodeIdentity.self()
     const made = new Map<string, Service.Service<never, DatagramError | ListenError, Processes | Reactor>>()
@@ -79,7 +83,11 @@ export const maker = ServiceMaker.make({
         })
       )
     }
-    if (made.size === 0) return yield* new UsageError({ detail: `${file} has no line that can be used` })
+    if (made.size === 0) {
+      const [first] = skipped
+      const why = first === undefined ? "" : `; the first of them is ${first}`
+      return yield* new UsageError({ detail: `${file} has no line that can be used${why}` })
+    }
     return ServiceGroup.make("inetd", [...made.values()], { description: `the services of ${file}` })
   })
 })

@@ -45,7 +45,9 @@ export const maker = ServiceMaker.make({
       })
     }
     for (const [name, value] of Object.entries(times)) {
-      if (value < 0) return yield* new UsageError({ detail: `${name} must not be negative, nor ${value}` })
+      if (value >= 0) continue
+      const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+      return yield* new UsageError({ detail: `--${flag} must not be negative, as ${value} is` })
     }
     return ProcessService.make({
       program,

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Spindle from "./spindle.ts"
+import { exchange } from "./visitors.ts"
 
 const live = (name: string, test: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live(name, () => Effect.scoped(test), Spindle.testTimeout)
@@ -81,6 +82,22 @@ describe("a daemon", () => {
       assert.deepInclude(wrong, { code: 78, signal: undefined })
       assert.match(wrong.stderr, /count: must be an integer, not "many"/)
       assert.deepStrictEqual(Spindle.processesOf(place), [])
+    })
+  )
+
+  live(
+    "that crashes has its last words in its log",
+    Effect.gen(function* () {
+      const place = yield* Spindle.place
+      yield* Spindle.says(place, ["run", visits, "--daemon", "--log-format", "json"])
+      const pid = Spindle.pidOf(place)
+      const [, port] = /127\.0\.0\.1:(\d+)/.exec(place.read("visits.log"))!
+      yield* Effect.exit(exchange(Number(port), "boom\r\n"))
+      yield* Spindle.until("it has crashed", () => !Spindle.isAlive(pid))
+      const last = JSON.parse(place.read("visits.log").trimEnd().split("\n").at(-1)!) as object
+      assert.deepInclude(last, { level: "fatal", message: "uncaughtException" })
+      assert.match(JSON.stringify(last), /boom.*explode/)
+      assert.match(yield* Spindle.fails(place, ["status"], 69), /which is gone$/)
     })
   )
 

@@ -61,7 +61,7 @@ describe("a restart", () => {
     "of what does not start any more is refused, with the reason; the old process goes on",
     Effect.gen(function* () {
       const place = yield* Spindle.place
-      const daemon = yield* Spindle.serve(place, ["--start-timeout", "2s"], { timeout: 60_000 })
+      const daemon = yield* Spindle.serve(place, ["--start-timeout", "5s"], { timeout: 60_000 })
       const staying = yield* visitor(daemon.port)
       const goesOn = Effect.gen(function* () {
         assert.strictEqual((yield* staying.ask).pid, daemon.pid)
@@ -82,7 +82,7 @@ describe("a restart", () => {
       place.write("slow", "")
       assert.match(
         yield* Spindle.fails(place, ["restart"], 69),
-        /^the new process did not take over: it was not ready within 2s/
+        /^the new process did not take over: it was not ready within 5s/
       )
       yield* goesOn
 

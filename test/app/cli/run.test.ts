@@ -1,10 +1,11 @@
 /** `spindle run FILE` in the foreground: what it refuses, where it runs, what it logs, by what it ends. */
+import * as dgram from "node:dgram"
 import * as fs from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Spindle from "./spindle.ts"
-import { visit } from "./visitors.ts"
+import { visit, visitor } from "./visitors.ts"
 
 const live = (name: string, test: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live(name, () => Effect.scoped(test), Spindle.testTimeout)
@@ -20,6 +21,13 @@ interface Line {
   readonly namespace?: string
   readonly message: string
 }
+interface State {
+  readonly state: string
+  readonly connections: Readonly<Record<string, number>>
+  readonly process: { readonly pid: number; readonly fibers: { readonly active: number } }
+  readonly services: ReadonlyArray<{ readonly path: string; readonly ready: boolean }>
+}
+
 const records = (text: string) => lines(text).map((line) => JSON.parse(line) as Line)
 
 describe("what is no application", () => {
@@ -54,6 +62,7 @@ describe("what is no application", () => {
       status: 70,
       said: /lacks\.ts cannot be loaded: .*nothing-of-the-kind/
     },
+    { name: ".", text: undefined, status: 66, said: /^\S+ is a directory$/ },
     { name: "absent.ts", text: undefined, status: 66, said: /^there is no file .*absent\.ts$/ }
   ]
 
@@ -93,6 +102,21 @@ describe("what is no application", () => {
     })
   )
 })
+
+/** A system's log that keeps what it is sent. */
+const systemLog = Effect.acquireRelease(
+  Effect.callback<{ readonly messages: Array<string>; readonly port: number; readonly socket: dgram.Socket }>(
+    (resume) => {
+      const socket = dgram.createSocket("udp4")
+      const messages: Array<string> = []
+      socket.on("message", (bytes) => messages.push(bytes.toString()))
+      socket.bind(0, "127.0.0.1", () =>
+        resume(Effect.succeed({ messages, port: socket.address().port, socket }))
+      )
+    }
+  ),
+  ({ socket }) => Effect.sync(() => socket.close())
+)
 
 describe("its options", () => {
   live(
@@ -187,13 +211,76 @@ describe("its options", () => {
         { concurrency: 2 }
       )
       assert.match(table, /^greeting +flag +flag --set greeting$/m)
-      assert.match(table, /^count +3 +.*COUNT.*local\.env/m)
+      assert.match(table, /^count +3 +local\.env:1 \(COUNT\)$/m)
       assert.match(table, /^token +<redacted> /m)
       assert.match(table, /^listen .*default$/m)
       assert.notMatch(table + json, /sesame|of the file/)
       assert.match(json, /"environment"/)
       JSON.parse(json)
       assert.strictEqual((yield* visit(daemon.port)).greeting, "environment")
+    })
+  )
+
+  live(
+    "come from the environment, too, and from a file of variables; the line stands above both",
+    Effect.gen(function* () {
+      const place = yield* Spindle.place
+      place.write("local.env", "SPINDLE_PIDFILE=file.pid\nSPINDLE_LOGFILE=file.log\nGREETING=of the file\n")
+      place.write("c.yaml", "count: 7\n")
+      place.write("c.toml", "count = 8\n")
+      const env = {
+        SPINDLE_ENV_FILE: "local.env",
+        SPINDLE_LOGFILE: "environment.log",
+        SPINDLE_CONFIG: "c.yaml",
+        SPINDLE_LOG_FORMAT: "text",
+        SPINDLE_UMASK: "077"
+      }
+      const child = yield* Spindle.start(place, ["run", Spindle.fixture("visits"), "--umask", "027"], { env })
+      const log = () => (place.has("environment.log") ? place.read("environment.log") : "")
+      yield* Spindle.until("it is ready", () => log().includes("visits is ready"))
+      assert.deepStrictEqual(place.files(), [
+        "c.toml",
+        "c.yaml",
+        "environment.log",
+        "file.pid",
+        "file.pid.sock",
+        "local.env"
+      ])
+      assert.strictEqual(told(child.pid, "Umask"), "0027")
+      const [, port] = /127\.0\.0\.1:(\d+)/.exec(log())!
+      assert.strictEqual((yield* visit(Number(port))).greeting, "of the file")
+      yield* child.signal("SIGTERM")
+      yield* child.ended
+
+      const [yaml, toml] = yield* Effect.all(
+        [
+          Spindle.says(place, ["config", Spindle.fixture("visits")], { env }),
+          // Any line of run will do.
+          Spindle.says(place, ["-n", "config", Spindle.fixture("visits"), "-cc.toml", "-l", "x", "-w2"], {
+            env
+          })
+        ],
+        { concurrency: 2 }
+      )
+      assert.match(yaml, /^count +7 +c\.yaml:1 /m)
+      assert.match(yaml, /^greeting +of the file +local\.env:3 /m)
+      assert.match(toml, /^count +8 +c\.toml:1 /m)
+      assert.notInclude(place.files(), "x")
+    })
+  )
+
+  live(
+    "let a debugger in, and log to a system's log over the network",
+    Effect.gen(function* () {
+      const place = yield* Spindle.place
+      const { messages, port } = yield* systemLog
+      const options = ["--inspect", "0", "--syslog-to", `udp://127.0.0.1:${port}`, "--prefix", "desk"]
+      const daemon = yield* Spindle.serve(place, options)
+      const [, inspector] = yield* daemon.says(/ws:\/\/127\.0\.0\.1:(\d+)\//)
+      const targets = yield* Effect.promise(() => fetch(`http://127.0.0.1:${inspector}/json`))
+      assert.lengthOf((yield* Effect.promise(() => targets.json())) as ReadonlyArray<unknown>, 1)
+      yield* Spindle.until("it is told", () => messages.some((text) => text.endsWith("visits is ready")))
+      for (const text of messages) assert.match(text, new RegExp(`^<30>1 \\S+ - desk ${daemon.pid} `))
     })
   )
 
@@ -278,11 +365,35 @@ describe("a signal", () => {
     Effect.gen(function* () {
       const place = yield* Spindle.place
       const daemon = yield* Spindle.serve(place)
+      const guest = yield* visitor(daemon.port)
+      yield* guest.ask
       yield* daemon.signal("SIGUSR2")
-      const [line] = yield* daemon.says(/^.*"message":"state".*$/m)
-      assert.match(line, /"fibers":\{"active":\d+/)
-      assert.match(line, /web\/door/)
-      JSON.parse(line)
+      const [line] = yield* daemon.says(/^.*"message":"visits: running.*$/m)
+      const { annotations, message } = JSON.parse(line) as {
+        readonly message: string
+        readonly annotations: { readonly state: State }
+      }
+      assert.match(message, new RegExp(`^visits: running, process ${daemon.pid}, up \\d+s`))
+      assert.match(message, /^ {4}door +running .*open 1/m)
+      assert.match(message, /^connections: web\/door 1$/m)
+      assert.match(message, /^fibers: \d+ active, \d+ started$/m)
+      assert.match(message, /^memory: [\d.]+ MiB/m)
+      assert.match(message, /^handles: .*TCPServerWrap 1/m)
+      const { connections, process: facts, services, state } = annotations.state
+      assert.deepStrictEqual([state, connections], ["Running", { "web/door": 1 }])
+      assert.isAtLeast(facts.fibers.active, 1)
+      assert.strictEqual(facts.pid, daemon.pid)
+      assert.deepStrictEqual(
+        services.map(({ path, ready }) => [path, ready]),
+        [
+          ["temper", true],
+          ["web", true],
+          ["web/door", true]
+        ]
+      )
+      // For people it is text alone.
+      const told = yield* Spindle.says(place, ["logs", "-n", "1"])
+      assert.match(told, /#info\] visits: running[^{]*\tconnections: web\/door 1\n[^{]*$/)
       yield* daemon.signal("SIGHUP")
       yield* daemon.says(/"reloaded"/)
     })

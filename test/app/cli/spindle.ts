@@ -166,7 +166,8 @@ export const serve = Effect.fnUntraced(function* (
 ) {
   const child = yield* start(place, ["run", fixture("visits"), ...args], options)
   const [, port] = yield* child.says(/door listening.*127\.0\.0\.1:(\d+)/)
-  yield* child.says(/visits is ready/)
+  // Not only a worker of it.
+  yield* child.says(/visits is ready(?:","fiber":\d+\})?$/m)
   return { ...child, port: Number(port) } satisfies Daemon
 })
 

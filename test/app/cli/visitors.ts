@@ -73,7 +73,21 @@ export const secureVisitor = (port: number, ca: string) =>
 export const visit = (port: number): Effect.Effect<Answer, Error> =>
   Effect.scoped(Effect.flatMap(visitor(port), ({ ask }) => ask))
 
+/** Says a text to any server, and no more; gives all that comes back. */
+export const exchange = (port: number, text: string): Effect.Effect<string, Error> =>
+  Effect.callback((resume) => {
+    const socket = net.connect(port, "127.0.0.1")
+    let heard = ""
+    socket.setTimeout(patience, () => socket.destroy(new Error("no answer")))
+    socket.on("data", (bytes: Buffer) => (heard += bytes.toString()))
+    socket.on("error", (error) => resume(Effect.fail(error)))
+    socket.on("end", () => resume(Effect.succeed(heard)))
+    socket.end(text)
+    return Effect.sync(() => socket.destroy())
+  })
+
 export interface Load {
+  /** Connections, each with all of its requests. */
   answered: number
   /** How those ended that were not answered. */
   readonly lost: Array<string>
@@ -84,6 +98,9 @@ export interface Load {
 
 const count = <K>(counts: Map<K, number>, key: K): void => void counts.set(key, (counts.get(key) ?? 0) + 1)
 
+/** How many requests each connection of a crowd has. */
+const asksEach = 3
+
 /** Short visits without an end, `clients` at a time, while `during` is done. The last ones end by themselves. */
 export const crowd = <A, E, R>(
   port: number,
@@ -93,7 +110,10 @@ export const crowd = <A, E, R>(
   Effect.gen(function* () {
     const load: Load = { answered: 0, lost: [], by: new Map(), byThread: new Map() }
     let stopped = false
-    const one = Effect.matchEffect(visit(port), {
+    const asks = Effect.scoped(
+      Effect.flatMap(visitor(port), ({ ask }) => Effect.repeat(ask, { times: asksEach - 1 }))
+    )
+    const one = Effect.matchEffect(asks, {
       onFailure: (error) =>
         Effect.sync(() => load.lost.push((error as NodeJS.ErrnoException).code ?? error.message)),
       onSuccess: ({ pid, thread }) =>

@@ -273,11 +273,12 @@ describe("inetd", () => {
   it.live("a file without a line of use, or none at all, is a mistake", () =>
     Effect.gen(function* () {
       const file = conf(["# nothing", "nonsense"])
-      const errors = yield* Effect.forEach([file, `${file}.no`], (file) =>
+      const errors = yield* Effect.forEach([file, `${file}.no`, conf(["# nothing"])], (file) =>
         Effect.flip(service(maker, ["-f", file]))
       )
-      assert.match(errors[0]!.message, /has no line that can be used$/)
-      assert.match(errors[1]!.message, /^--file: /)
+      assert.match(errors[0]!.message, /has no line that can be used; the first of them is line 2: 1 fields/)
+      assert.match(errors[1]!.message, /^--file: .*\.no: there is no such file$/)
+      assert.match(errors[2]!.message, /has no line that can be used$/)
     })
   )
 })

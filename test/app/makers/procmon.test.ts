@@ -58,7 +58,7 @@ describe("procmon", () => {
       )
       assert.match(
         (yield* Effect.flip(service(maker, ["-k=-1", "--", "true"]))).message,
-        /killTime must not be negative/
+        /^--kill-time must not be negative/
       )
     })
   )

@@ -127,7 +127,7 @@ describe("the small services", () => {
         const maker = yield* load("qotd")
         for (const [args, said] of [
           [["--quotes", file], /^--quotes: there is no quotation in /],
-          [["--quotes", `${file}.no`], /^--quotes: .*quotes\.no/],
+          [["--quotes", `${file}.no`], /^--quotes: .*quotes\.no: there is no such file/],
           [["--listen", "tpc:80"], /^--listen "tpc:80": unknown scheme "tpc" \(did you mean "tcp"\?\)$/],
           [["--listen", "udp:http"], /^--listen "udp:http": .* \(.+\)$/]
         ] as const) {

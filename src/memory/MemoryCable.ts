@@ -32,7 +32,7 @@ export interface Way {
   readonly to: MemoryHost
 }
 
-export interface Wire {
+export interface Cable {
   /** Whether anything may stay without an answer: whoever asks goes by the clock from the beginning. */
   readonly mayLose: boolean
   /** Carries a caller's question; called within an event. Gives what ends all trying, if it is not over yet. */
@@ -54,7 +54,7 @@ export interface Wire {
 }
 
 /** Everything arrives, at once. */
-export const direct: Wire = {
+export const direct: Cable = {
   mayLose: false,
   ask: (_way, _caller, arrive) => {
     arrive()
