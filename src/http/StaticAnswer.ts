@@ -16,8 +16,8 @@ import type { OpenFile } from "./StaticStore.ts"
 
 /** What is not longer is read at once, and sent with its header. */
 const wholeBytesMax = 65_536
-/** What is read at a time of what is longer: memory for each download. */
-const pieceBytes = 131_072
+/** What is read at a time of what is longer, for each download: what malloc has at hand, where more would be mapped anew each time. */
+const pieceBytes = 114_688
 /** Younger than this, a file may change once more with the same time stamp, and is known by a weak tag. */
 const settledMillis = 2000
 

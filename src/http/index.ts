@@ -1,3 +1,4 @@
+export * as AccessLog from "./AccessLog.ts"
 export * as ByteRanges from "./ByteRanges.ts"
 export * as ErrorPage from "./ErrorPage.ts"
 export * as Html from "./Html.ts"

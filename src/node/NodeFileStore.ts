@@ -156,7 +156,8 @@ const readOf =
   (offset, bytesMax) =>
     Effect.suspend(() => {
       if (bytesMax === 0) return Effect.succeed(noBytes)
-      const bytes = new Uint8Array(bytesMax)
+      // Only what was read of it is handed out.
+      const bytes = Buffer.allocUnsafeSlow(bytesMax) as Uint8Array<ArrayBuffer>
       return Effect.map(
         call<number>("read", file, (done) => fs.read(descriptor, bytes, 0, bytesMax, offset, done)),
         (count) => (count === bytesMax ? bytes : bytes.subarray(0, count))
