@@ -5,7 +5,7 @@ import * as path from "node:path"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as Effect from "effect/Effect"
-import type * as HttpRouter from "effect/http/HttpRouter"
+import type { HttpServer } from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as StaticFiles from "../../src/http/StaticFiles.ts"
 import * as StaticStore from "../../src/http/StaticStore.ts"
@@ -48,11 +48,15 @@ export const parse = (text: string): Answer => {
 }
 
 /** Routes, and a function that asks them: `get("/a.txt", { range: "bytes=0-3" })`. */
-export const asking = Effect.fnUntraced(function* <E>(
-  routes: Layer.Layer<never, E, HttpRouter.HttpRouter>,
+export const asking = Effect.fnUntraced(function* <E, R>(
+  routes: Layer.Layer<never, E, R>,
   kind: Kind = "memory"
 ) {
-  const { ask, bound } = yield* serving(kind, undefined, Layer.orDie(served(routes)))
+  const { ask, bound } = yield* serving(
+    kind,
+    undefined,
+    Layer.orDie(served(routes)) as Layer.Layer<never, never, HttpServer>
+  )
   const send = (method: string, target: string, headers: Readonly<Record<string, string>> = {}, body = "") =>
     Effect.map(
       ask(
