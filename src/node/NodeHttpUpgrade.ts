@@ -34,8 +34,6 @@ export class NodeHttpUpgrade {
   readonly take: Effect.Effect<Closeable> = Effect.suspend(() => {
     this.taken = true
     const { host, surplus } = this
-    return surplus.length === 0
-      ? host.give
-      : Effect.tap(host.give, (transport) => transport.unread(surplus))
+    return surplus.length === 0 ? host.give : Effect.tap(host.give, (transport) => transport.unread(surplus))
   })
 }

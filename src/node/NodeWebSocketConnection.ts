@@ -144,8 +144,8 @@ export class NodeWebSocketConnection {
   )
 
   /** All that came, at least one. */
-  readonly receiveAll: Pull.Pull<ReadonlyArray<Message>, Failure, WebSocketError.Close> = Effect.suspend(
-    () => this.taking(() => (this.inbox.isEmpty ? undefined : this.inbox.takeAll()))
+  readonly receiveAll: Pull.Pull<ReadonlyArray<Message>, Failure, WebSocketError.Close> = Effect.suspend(() =>
+    this.taking(() => (this.inbox.isEmpty ? undefined : this.inbox.takeAll()))
   )
 
   private taking<A>(take: () => A | undefined): Pull.Pull<A, Failure, WebSocketError.Close> {
@@ -211,8 +211,8 @@ export class NodeWebSocketConnection {
       this.rest.push(bytes)
       return this.inflate(act)
     }
-    this.decoder.push(bytes)
-    return this.drain(act)
+    const pushed = this.decoder.push(bytes)
+    return pushed === Effect.void ? this.drain(act) : Effect.flatMap(pushed, () => this.drain(act))
   }
 
   /** Whoever received before may have been interrupted in the middle. */
@@ -319,11 +319,10 @@ export class NodeWebSocketConnection {
 
   // --- sending ------------------------------------------------------------------------------------------
 
-  readonly send = Immediate.lift(
-    (message: Message | Prepared): Effect.Effect<void, Failure> =>
-      this.closing === undefined && this.outcome === undefined
-        ? this.sent(this.sender.message(message))
-        : this.refused
+  readonly send = Immediate.lift((message: Message | Prepared): Effect.Effect<void, Failure> =>
+    this.closing === undefined && this.outcome === undefined
+      ? this.sent(this.sender.message(message))
+      : this.refused
   )
 
   /** At most 125 bytes. */
@@ -359,9 +358,7 @@ export class NodeWebSocketConnection {
     const ended = outcome !== undefined && Exit.isSuccess(outcome) ? outcome.value : undefined
     const close =
       ended ??
-      (closing === undefined
-        ? undefined
-        : new WebSocketError.Close({ ...closing, by: "Us", isClean: false }))
+      (closing === undefined ? undefined : new WebSocketError.Close({ ...closing, by: "Us", isClean: false }))
     return Effect.fail(this.error("send", new WebSocketError.Closed({ close })))
   }
 
@@ -425,7 +422,10 @@ export class NodeWebSocketConnection {
       this.isLeft = true
       this.watch?.interruptUnsafe()
       this.run(Effect.ignore(this.close(codeOf(exit))))
-      return Effect.andThen(Effect.exit(this.closed), Effect.suspend(() => Fiber.await(this.farewell!)))
+      return Effect.andThen(
+        Effect.exit(this.closed),
+        Effect.suspend(() => Fiber.await(this.farewell!))
+      )
     })
 
   private lost(cause: TransportError | undefined): void {

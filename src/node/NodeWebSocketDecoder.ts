@@ -43,9 +43,7 @@ export class NodeWebSocketDecoder {
       .on("message", (data, isBinary) => this.events.push(isBinary ? data : data.toString()))
       .on("ping", (data) => this.events.push({ _tag: "Ping", data }))
       .on("pong", (data) => this.events.push({ _tag: "Pong", data }))
-      .on("conclude", (code, reason) =>
-        this.events.push({ _tag: "Close", code, reason: reason.toString() })
-      )
+      .on("conclude", (code, reason) => this.events.push({ _tag: "Close", code, reason: reason.toString() }))
       // What is wrong is told to who pushes.
       .on("error", () => {})
   }

@@ -15,7 +15,8 @@ export const make = (
   payload: string | Uint8Array,
   isMasked: boolean,
   isCompressed = false
-): Uint8Array => (isMasked ? masked(code, bufferOf(payload), isCompressed) : plain(code, payload, isCompressed))
+): Uint8Array =>
+  isMasked ? masked(code, bufferOf(payload), isCompressed) : plain(code, payload, isCompressed)
 
 const plain = (code: number, payload: string | Uint8Array, isCompressed: boolean): Uint8Array => {
   const length = typeof payload === "string" ? Buffer.byteLength(payload) : payload.length

@@ -24,8 +24,14 @@ export interface Deflate {
   readonly params: Readonly<Record<string, unknown>> | null
   readonly offer: () => Readonly<Record<string, unknown>>
   /** Throws for parameters that cannot be had. */
-  readonly accept: (offers: ReadonlyArray<Readonly<Record<string, unknown>>>) => Readonly<Record<string, unknown>>
-  readonly compress: (data: Buffer, fin: boolean, callback: (error: Error | null, data: Buffer) => void) => void
+  readonly accept: (
+    offers: ReadonlyArray<Readonly<Record<string, unknown>>>
+  ) => Readonly<Record<string, unknown>>
+  readonly compress: (
+    data: Buffer,
+    fin: boolean,
+    callback: (error: Error | null, data: Buffer) => void
+  ) => void
   readonly cleanup: () => void
 }
 
@@ -53,7 +59,9 @@ interface Library {
   readonly PerMessageDeflate: new (options: DeflateOptions) => Deflate
   readonly extension: {
     /** Throws a `SyntaxError`. */
-    readonly parse: (field: string) => Readonly<Record<string, ReadonlyArray<Readonly<Record<string, unknown>>>>>
+    readonly parse: (
+      field: string
+    ) => Readonly<Record<string, ReadonlyArray<Readonly<Record<string, unknown>>>>>
     readonly format: (extensions: Readonly<Record<string, unknown>>) => string
   }
   readonly subprotocol: {

@@ -37,7 +37,9 @@ export interface Limits {
   readonly receiveBytesMax: number
   readonly closeTimeout: Duration.Input
   readonly afterTimeout: Duration.Input
-  readonly compression: Required<{ readonly [K in keyof Compression]: NonNullable<Compression[K]> }> | undefined
+  readonly compression:
+    | Required<{ readonly [K in keyof Compression]: NonNullable<Compression[K]> }>
+    | undefined
 }
 
 export const make = (options: Options): Limits => {

@@ -17,9 +17,7 @@ const limits = NodeWebSocketLimits.make({})
 export const ofExchange = (exchange: NodeHttpExchange): Socket.Socket =>
   make(
     Effect.tap(accept(exchange, { protocols: [], origins: "any" }, limits), (connection) =>
-      Effect.forkDetach(
-        Effect.onError(connection.closed, () => Effect.sync(() => exchange.lose()))
-      )
+      Effect.forkDetach(Effect.onError(connection.closed, () => Effect.sync(() => exchange.lose())))
     )
   )
 
@@ -60,8 +58,9 @@ export const make = (open: Effect.Effect<NodeWebSocketConnection, WebSocketError
 const pullOf = (
   connection: NodeWebSocketConnection
 ): Effect.Effect<NonEmptyReadonlyArray<Message>, Socket.SocketError> =>
-  Effect.catchCause(connection.receiveAll as Effect.Effect<NonEmptyReadonlyArray<Message>, unknown>, (cause) =>
-    Effect.failCause(Cause.map(cause, readError))
+  Effect.catchCause(
+    connection.receiveAll as Effect.Effect<NonEmptyReadonlyArray<Message>, unknown>,
+    (cause) => Effect.failCause(Cause.map(cause, readError))
   )
 
 /** Effect's sockets end by an error, whatever the end. */

@@ -55,8 +55,7 @@ class Member {
 }
 
 export const make = (options: Options = {}): Effect.Effect<Broadcast> =>
-  Effect.map(Effect.context<never>(), (context): Broadcast => {
-    const run = Effect.runForkWith(context)
+  Effect.sync((): Broadcast => {
     const sliceSize = options.sliceSize ?? 256
     const skippedMax = options.slow === "close" ? 0 : (options.skippedMax ?? Number.POSITIVE_INFINITY)
     const members = new Set<Member>()
@@ -64,45 +63,56 @@ export const make = (options: Options = {}): Effect.Effect<Broadcast> =>
     let skipped = 0
     let closed = 0
 
-    const leaveOut = (member: Member): void => {
+    /** What is left to do for it. */
+    const leaveOut = (member: Member): Effect.Effect<void> => {
       skipped++
-      if (++member.skipped <= skippedMax || member.isGone) return
+      if (++member.skipped <= skippedMax) return Effect.void
       closed++
       member.isGone = true
-      // Behind all that it did not take, a Close would not arrive: it has the time that a Close has.
-      run(Effect.ignore(member.socket.close(CloseCode.tryAgainLater, "too slow")))
+      // Behind all that it did not take, a Close may not arrive: it has the time that a Close has.
+      return Effect.ignore(member.socket.close(CloseCode.tryAgainLater, "too slow"))
     }
 
-    const sendTo = (member: Member, message: Prepared): void => {
-      if (member.isGone) return
+    const sendTo = (member: Member, message: Prepared): Effect.Effect<void> => {
+      if (member.isGone) return Effect.void
       if (member.isSlow) return leaveOut(member)
       const left = member.send(message)
-      if (left === Effect.void) return
+      if (left === Effect.void) return Effect.void
       member.isSlow = true
-      run(Effect.exit(left)).addObserver(() => {
-        member.isSlow = false
-        member.skipped = 0
-      })
+      return Effect.ensuring(
+        Effect.ignore(left),
+        Effect.sync(() => {
+          member.isSlow = false
+          member.skipped = 0
+        })
+      )
     }
 
     const send = (message: Message | Prepared): Effect.Effect<void> =>
       lane.withPermits(1)(
         Effect.suspend(() => {
-          const prepared = typeof message === "string" || message instanceof Uint8Array ? prepare(message) : message
+          const prepared =
+            typeof message === "string" || message instanceof Uint8Array ? prepare(message) : message
           const now = [...members]
           const slice = (from: number): Effect.Effect<void> => {
             const end = Math.min(from + sliceSize, now.length)
-            for (let i = from; i < end; i++) sendTo(now[i]!, prepared)
-            return end === now.length ? Effect.void : Effect.flatMap(Effect.yieldNow, () => slice(end))
+            const left: Array<Effect.Effect<void>> = []
+            for (let i = from; i < end; i++) {
+              const rest = sendTo(now[i]!, prepared)
+              if (rest !== Effect.void) left.push(rest)
+            }
+            const others =
+              end === now.length ? Effect.void : Effect.flatMap(Effect.yieldNow, () => slice(end))
+            return left.length === 0 ? others : Effect.andThen(inBackground(left), others)
           }
           return slice(0)
         })
       )
 
-    const close = (code = CloseCode.goingAway as number, reason = ""): Effect.Effect<void> =>
-      Effect.sync(() => {
-        for (const member of members) run(Effect.ignore(member.socket.close(code, reason)))
-      })
+    const close = (code: number = CloseCode.goingAway, reason = ""): Effect.Effect<void> =>
+      Effect.suspend(() =>
+        inBackground(Array.from(members, ({ socket }) => Effect.ignore(socket.close(code, reason))))
+      )
 
     return {
       join: (socket) =>
@@ -128,4 +138,10 @@ export const make = (options: Options = {}): Effect.Effect<Broadcast> =>
         return { members: members.size, slow, skipped, closed }
       })
     }
+  })
+
+/** Nobody waits for them: each ends with its connection, if not before. */
+const inBackground = (effects: ReadonlyArray<Effect.Effect<void>>): Effect.Effect<void> =>
+  Effect.forEach(effects, (effect) => Effect.forkDetach(effect, { startImmediately: true }), {
+    discard: true
   })

@@ -21,7 +21,9 @@ import * as WebSocketError from "./WebSocketError.ts"
 import * as Wire from "./WebSocketHandshakeWire.ts"
 
 /** A service of a WebSocket that lives as long as its Layer. */
-export class WebSocketClient extends Context.Service<WebSocketClient, WebSocket>()("spindle/WebSocketClient") {}
+export class WebSocketClient extends Context.Service<WebSocketClient, WebSocket>()(
+  "spindle/WebSocketClient"
+) {}
 
 /** A `ws:` or `wss:` URL; or an endpoint of any kind, the path to ask for there, and for which host. */
 export type Target =
@@ -65,10 +67,8 @@ export const connect = (
 }
 
 /** `connect` as a service. */
-export const layer = (
-  target: Target,
-  options?: Options
-): Layer.Layer<WebSocketClient, Failure, Reactor> => Layer.effect(WebSocketClient)(connect(target, options))
+export const layer = (target: Target, options?: Options): Layer.Layer<WebSocketClient, Failure, Reactor> =>
+  Layer.effect(WebSocketClient)(connect(target, options))
 
 const failed = (reason: WebSocketError.Reason) =>
   Effect.fail(new WebSocketError.WebSocketError({ operation: "connect", reason }))
@@ -86,9 +86,8 @@ const open = (
     const context = yield* Effect.context<never>()
     const scope = yield* Scope.make()
     const opening = Effect.gen(function* () {
-      const transport = yield* Effect.catch(
-        Scope.provide(reactor.connect(place.endpoint), scope),
-        (cause) => failed(new WebSocketError.Unreachable({ cause }))
+      const transport = yield* Scope.provide(reactor.connect(place.endpoint), scope).pipe(
+        Effect.catch((cause) => failed(new WebSocketError.Unreachable({ cause })))
       )
       const agreed = yield* Effect.timeoutOrElse(shakeHands(transport, place, options, limits), {
         duration: options.handshakeTimeout ?? "10 seconds",
@@ -186,7 +185,9 @@ const shakeHands = Effect.fnUntraced(function* (
     ]
   })
   if (Result.isFailure(request)) return yield* invalid(request.failure)
-  yield* Effect.catch(transport.send(request.success), (cause) => failed(new WebSocketError.Lost({ cause })))
+  yield* transport
+    .send(request.success)
+    .pipe(Effect.catch((cause) => failed(new WebSocketError.Lost({ cause }))))
   const decoded = Wire.decode(yield* receiveHead(transport))
   if (Result.isFailure(decoded)) return yield* invalid(decoded.failure)
   const { headers, status } = decoded.success
@@ -210,15 +211,15 @@ const optional = (name: string, value: string | undefined): ReadonlyArray<readon
   value === undefined ? [] : [[name, value]]
 
 /** What came behind it stays in the transport. */
-const receiveHead = Effect.fnUntraced(function* (
-  transport: Transport
-): Effect.fn.Return<string, Failure> {
+const receiveHead = Effect.fnUntraced(function* (transport: Transport): Effect.fn.Return<string, Failure> {
   let head: Uint8Array = new Uint8Array(0)
   for (;;) {
-    const bytes = yield* Effect.catch(transport.receive, (error) =>
-      Cause.isDone(error)
-        ? invalid("the connection ended before the answer")
-        : failed(new WebSocketError.Lost({ cause: error }))
+    const bytes = yield* transport.receive.pipe(
+      Effect.catch((error) =>
+        Cause.isDone(error)
+          ? invalid("the connection ended before the answer")
+          : failed(new WebSocketError.Lost({ cause: error }))
+      )
     )
     const from = head.length
     const joined = new Uint8Array(from + bytes.length)

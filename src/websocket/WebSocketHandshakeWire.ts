@@ -46,13 +46,15 @@ const statusPattern = /^HTTP\/1\.[01] ([1-9]\d\d)(?: |$)/
 export const decode = (head: string): Result.Result<Answer, string> => {
   const [statusLine = "", ...lines] = head.slice(0, -4).split("\r\n")
   const status = statusPattern.exec(statusLine)?.[1]
-  if (status === undefined) return Result.fail(`the answer begins with ${JSON.stringify(statusLine.slice(0, 80))}`)
+  if (status === undefined)
+    return Result.fail(`the answer begins with ${JSON.stringify(statusLine.slice(0, 80))}`)
   const headers: Record<string, string> = Object.create(null) as Record<string, string>
   for (const line of lines) {
     const colon = line.indexOf(":")
     const name = line.slice(0, Math.max(colon, 0))
     const value = line.slice(colon + 1).trim()
-    if (!namePattern.test(name) || !valuePattern.test(value)) return Result.fail("the answer has a line that is no field")
+    if (!namePattern.test(name) || !valuePattern.test(value))
+      return Result.fail("the answer has a line that is no field")
     const key = name.toLowerCase()
     const before = headers[key]
     headers[key] = before === undefined ? value : `${before}, ${value}`

@@ -95,8 +95,8 @@ export const handler = <E, R>(
         : Effect.as(protocol(accepted.success), switched)
     )
   )
-  return Effect.catch(handled, (error) =>
-    isOver(error) ? Effect.succeed(switched) : Effect.fail(error as Rest<E>)
+  return handled.pipe(
+    Effect.catch((error) => (isOver(error) ? Effect.succeed(switched) : Effect.fail(error as Rest<E>)))
   ) as Effect.Effect<
     HttpServerResponse.HttpServerResponse,
     Rest<E>,

@@ -21,7 +21,13 @@ describe.each(kinds)("a WebSocket over %s", (kind) => {
         Effect.flatMap(echo(socket), (close) => Deferred.succeed(ended, close))
       )
       const socket = yield* connect("/")
-      for (const message of ["", "hello", "grüße 🧵", "x".repeat(kind === "memory, byte by byte" ? 500 : 70_000), "y".repeat(200)]) {
+      for (const message of [
+        "",
+        "hello",
+        "grüße 🧵",
+        "x".repeat(kind === "memory, byte by byte" ? 500 : 70_000),
+        "y".repeat(200)
+      ]) {
         yield* socket.send(message)
         assert.strictEqual(yield* socket.receive, message)
       }
@@ -85,7 +91,10 @@ describe.each(kinds)("a WebSocket over %s", (kind) => {
       yield* socket.receive
       yield* socket.abort
       const exit = yield* Deferred.await(ended)
-      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "a success", "receive on a WebSocket: ")
+      assert.include(
+        Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "a success",
+        "receive on a WebSocket: "
+      )
       assert.isTrue(Exit.isFailure(exit) && isOver(Cause.squash(exit.cause)))
       assert.include(String(yield* Effect.flip(socket.send("gone"))), "aborted")
     }).pipe(Effect.scoped)

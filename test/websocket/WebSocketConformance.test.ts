@@ -23,7 +23,7 @@ const everything = (transport: Bytes): Effect.Effect<Uint8Array> =>
 const bytesMax = 2_000
 
 const by = {
-  "whole": (sent: Uint8Array) => [sent],
+  whole: (sent: Uint8Array) => [sent],
   "by the byte": (sent: Uint8Array) =>
     sent.length > bytesMax ? undefined : Array.from(sent, (byte) => Uint8Array.of(byte))
 }
@@ -35,9 +35,12 @@ const answers = Effect.fnUntraced(function* (
   const transport = yield* server.transport
   yield* transport.send(handshake())
   yield* until(transport, /\r\n\r\n$/)
-  yield* Effect.forkChild(Effect.ignore(Effect.forEach(pieces, (piece) => transport.send(Uint8Array.from(piece)))), {
-    startImmediately: true
-  })
+  yield* Effect.forkChild(
+    Effect.ignore(Effect.forEach(pieces, (piece) => transport.send(Uint8Array.from(piece)))),
+    {
+      startImmediately: true
+    }
+  )
   return shown(yield* everything(transport))
 }, Effect.scoped)
 
@@ -54,7 +57,8 @@ describe("the cases of Autobahn", () => {
           const server = yield* serving("memory", (socket) => Effect.ignore(echo(socket)))
           for (const { expected, id, sent } of all) {
             const pieces = piecesOf(Buffer.concat(sent))
-            if (pieces !== undefined) assert.deepStrictEqual([id, ...(yield* answers(server, pieces))], [id, ...expected])
+            if (pieces !== undefined)
+              assert.deepStrictEqual([id, ...(yield* answers(server, pieces))], [id, ...expected])
           }
         }).pipe(Effect.scoped)
       )
@@ -63,7 +67,8 @@ describe("the cases of Autobahn", () => {
       Effect.gen(function* () {
         const server = yield* serving("memory", (socket) => Effect.ignore(echo(socket)))
         for (const { expected, id, sent } of all) {
-          if (sent.length < 100) assert.deepStrictEqual([id, ...(yield* answers(server, sent))], [id, ...expected])
+          if (sent.length < 100)
+            assert.deepStrictEqual([id, ...(yield* answers(server, sent))], [id, ...expected])
         }
       }).pipe(Effect.scoped)
     )

@@ -5,13 +5,15 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import type { WebSocket } from "../../src/websocket/WebSocket.ts"
-import * as WebSocketServer from "../../src/websocket/WebSocketServer.ts"
+import type * as WebSocketServer from "../../src/websocket/WebSocketServer.ts"
 import { received, statusOf, until } from "../http/httpKit.ts"
 import { close, frame, shown, text } from "./frames.ts"
 import { echo, handshake, serving, servingRoutes } from "./webSocketKit.ts"
@@ -29,7 +31,13 @@ const bytesOf = (transport: {
 
 /** Everything that comes in answer to it. */
 const ask = (
-  server: { readonly transport: Effect.Effect<Parameters<typeof received>[0] & { send: (_: string) => Effect.Effect<void, unknown> }, unknown, import("effect/Scope").Scope> },
+  server: {
+    readonly transport: Effect.Effect<
+      Parameters<typeof received>[0] & { send: (_: string) => Effect.Effect<void, unknown> },
+      unknown,
+      Scope.Scope
+    >
+  },
   request: string
 ) =>
   Effect.scoped(
@@ -44,7 +52,12 @@ describe("a handshake", () => {
   const origin = (value: string) => handshake(`Origin: ${value}\r\n`)
   const refused: ReadonlyArray<readonly [string, string, WebSocketServer.Options, string]> = [
     ["none at all", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {}, "426"],
-    ["another protocol", handshake().replace("websocket", "h2c").replace(": Upgrade", ": Upgrade, close"), {}, "426"],
+    [
+      "another protocol",
+      handshake().replace("websocket", "h2c").replace(": Upgrade", ": Upgrade, close"),
+      {},
+      "426"
+    ],
     ["version 8", handshake().replace("13", "8"), {}, "426"],
     ["no version", handshake().replace(/Sec-WebSocket-Version: 13\r\n/, ""), {}, "426"],
     ["no key", handshake().replace(/Sec-WebSocket-Key.*?\r\n/, ""), {}, "400"],
@@ -65,7 +78,7 @@ describe("a handshake", () => {
   for (const [what, request, options, status] of refused) {
     it.live(`with ${what}: ${status}`, () =>
       Effect.gen(function* () {
-        const server = yield* serving("memory", () => Effect.void, options)
+        const server = yield* serving("memory", () => Effect.void, { closeTimeout: 20, ...options })
         assert.strictEqual(statusOf(yield* ask(server, request)), status)
       }).pipe(Effect.scoped)
     )
@@ -73,7 +86,10 @@ describe("a handshake", () => {
 
   it.live("is answered as RFC 6455 §1.3 has it", () =>
     Effect.gen(function* () {
-      const server = yield* serving("memory", () => Effect.void, { protocols: ["chat", "superchat"] })
+      const server = yield* serving("memory", () => Effect.void, {
+        closeTimeout: 20,
+        protocols: ["chat", "superchat"]
+      })
       const answer = yield* ask(server, handshake("Sec-WebSocket-Protocol: soap, superchat, chat\r\n"))
       assert.include(answer, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n")
       assert.include(answer, "Sec-WebSocket-Protocol: superchat\r\n")
@@ -150,7 +166,13 @@ describe("limits", () => {
           ),
         { compression: true }
       )
-      const bomb = frame(1, zlib.deflateRawSync(Buffer.alloc(1_000_000, 97), { finishFlush: zlib.constants.Z_SYNC_FLUSH }).subarray(0, -4), { rsv: 4 })
+      const bomb = frame(
+        1,
+        zlib
+          .deflateRawSync(Buffer.alloc(1_000_000, 97), { finishFlush: zlib.constants.Z_SYNC_FLUSH })
+          .subarray(0, -4),
+        { rsv: 4 }
+      )
       const connected = yield* transport
       yield* connected.send(handshake("Sec-WebSocket-Extensions: permessage-deflate\r\n"))
       yield* until(connected, /\r\n\r\n$/)
@@ -180,7 +202,7 @@ describe("limits", () => {
       const socket = yield* connect("/")
       let sent = 0
       const message = "x".repeat(10_000)
-      yield* Effect.forkChild(
+      const sending = yield* Effect.forkChild(
         Effect.forEach(
           Array.from({ length: 300 }),
           () => Effect.tap(socket.send(message), () => Effect.sync(() => void sent++)),
@@ -190,8 +212,7 @@ describe("limits", () => {
       yield* Effect.sleep(200)
       assert.isBelow(sent, 100)
       yield* Deferred.succeed(opened, undefined)
-      yield* Effect.sleep(200)
-      assert.strictEqual(sent, 300)
+      yield* Fiber.join(sending)
       yield* socket.close()
       yield* socket.closed
       assert.strictEqual(bytes, 3_000_000)
@@ -302,18 +323,20 @@ describe("the end", () => {
           const socket = yield* request.upgrade
           const writer = yield* socket.writer
           const { pull } = yield* socket.reader
-          yield* Effect.forever(
+          return yield* Effect.forever(
             Effect.flatMap(pull, (messages) =>
               Effect.forEach(messages, (message) => writer.write(message), { discard: true })
             )
           )
-          return HttpServerResponse.empty()
         }).pipe(
           Effect.scoped,
           Effect.catchTag("SocketError", () => Effect.succeed(HttpServerResponse.empty()))
         )
       )
-      const { connect } = yield* servingRoutes("tcp", route as Layer.Layer<never, never, HttpRouter.HttpRouter>)
+      const { connect } = yield* servingRoutes(
+        "tcp",
+        route as Layer.Layer<never, never, HttpRouter.HttpRouter>
+      )
       const socket = yield* connect("/")
       yield* socket.send("hello")
       assert.strictEqual(yield* socket.receive, "hello")

@@ -83,15 +83,19 @@ const fragments = [
   refused("5.1", [ping("fragment1", open), more("fragment2")], 1002),
   refused("5.2", [pong("fragment1", open), more("fragment2")], 1002),
   echoed("5.3", [text("fragment1", open), more("fragment2")], ["text fragment1fragment2"]),
-  echoed("5.6", [text("fragment1", open), ping("ping"), more("fragment2")], [
-    "pong ping",
-    "text fragment1fragment2"
-  ]),
+  echoed(
+    "5.6",
+    [text("fragment1", open), ping("ping"), more("fragment2")],
+    ["pong ping", "text fragment1fragment2"]
+  ),
   refused("5.9", [more("non-continuation payload"), text(small)], 1002),
   refused("5.12", [more("non-continuation payload", open), text(small)], 1002),
-  refused("5.15", [text("fragment1", open), more("fragment2"), more("fragment3", open), text("fragment4")], 1002, [
-    "text fragment1fragment2"
-  ]),
+  refused(
+    "5.15",
+    [text("fragment1", open), more("fragment2"), more("fragment3", open), text("fragment4")],
+    1002,
+    ["text fragment1fragment2"]
+  ),
   refused("5.18", [text("fragment1", open), text("fragment2")], 1002),
   echoed(
     "5.19",
@@ -217,7 +221,9 @@ const texts = [
 
 // --- 7: the end ------------------------------------------------------------------------------------------
 
-const sendable = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
+const sendable = [
+  1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999
+]
 const unsendable = [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535]
 const ends = [
   echoed("7.1.1", [text("Hello World!")], ["text Hello World!"]),
@@ -252,9 +258,21 @@ const sizes = [
   echoed("9.3.1", pieces(1_048_576, 64), ["text of 1048576"]),
   echoed("9.3.4", pieces(1_048_576, 4_096), ["text of 1048576"]),
   refused("9.1.4 above the limit", [text("*".repeat(1_048_577))], 1009),
-  refused("9.3 above the limit of bytes", [...pieces(1_048_576, 4_096).slice(0, -1), more("*".repeat(4_097))], 1009),
-  refused("9.3 above the limit of fragments", Array.from({ length: 16_385 }, (_, i) => (i === 0 ? text : more)("*", open)), 1008),
-  refused("a length above what numbers can tell", [Buffer.from([0x82, 0xff, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])], 1009),
+  refused(
+    "9.3 above the limit of bytes",
+    [...pieces(1_048_576, 4_096).slice(0, -1), more("*".repeat(4_097))],
+    1009
+  ),
+  refused(
+    "9.3 above the limit of fragments",
+    Array.from({ length: 16_385 }, (_, i) => (i === 0 ? text : more)("*", open)),
+    1008
+  ),
+  refused(
+    "a length above what numbers can tell",
+    [Buffer.from([0x82, 0xff, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])],
+    1009
+  ),
   refused("not masked", [text(small, { masked: false })], 1002),
   echoed("10.1.1", [text("x".repeat(65_536), { length: "64" })], ["text of 65536"])
 ]

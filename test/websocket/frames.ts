@@ -9,7 +9,11 @@ export interface FrameOptions {
 
 const key = [0x37, 0xfa, 0x21, 0x3d]
 
-export const frame = (opcode: number, payload: string | Uint8Array = "", options: FrameOptions = {}): Buffer => {
+export const frame = (
+  opcode: number,
+  payload: string | Uint8Array = "",
+  options: FrameOptions = {}
+): Buffer => {
   const { fin = true, masked = true, rsv = 0 } = options
   const data = Buffer.from(payload as Uint8Array)
   const { length } = data
@@ -42,7 +46,7 @@ export const close = (code?: number, reason: string | Uint8Array = ""): Buffer =
 export const shown = (bytes: Uint8Array): ReadonlyArray<string> => {
   const data = Buffer.from(bytes)
   const all: Array<string> = []
-  for (let at = 0; at < data.length; ) {
+  for (let at = 0; at < data.length;) {
     const opcode = data[at]! & 15
     let length = data[at + 1]! & 127
     const masked = (data[at + 1]! & 128) !== 0

@@ -43,9 +43,7 @@ export const servingRoutes = Effect.fnUntraced(function* (
           : Endpoint.tls({ ...local, tls: { identity: tls.server.identity } })
   const bound = yield* Effect.provide(HttpServer.bind(endpoint, options), reactor)
   const application = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
-  yield* Layer.build(
-    Layer.provide(application, Layer.succeed(EffectHttpServer.HttpServer, bound.server))
-  )
+  yield* Layer.build(Layer.provide(application, Layer.succeed(EffectHttpServer.HttpServer, bound.server)))
   const direct: Endpoint.Client =
     kind === "unix"
       ? Endpoint.unixClient({ path: pathOf(bound.address) })
