@@ -1,17 +1,16 @@
 /** A file as an answer: its header, what of it is wanted, and its bytes at the pace at which they are taken. RFC 9110 §13-§15. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Option from "effect/Option"
 import * as PlatformErrors from "effect/PlatformError"
 import * as Stream from "effect/Stream"
 import * as ByteRanges from "./ByteRanges.ts"
 import * as ErrorPage from "./ErrorPage.ts"
 import * as Preconditions from "./Preconditions.ts"
+import { randomBytes } from "./secureRandom.ts"
 import type { OpenFile } from "./StaticStore.ts"
 
 /** What is not longer is read at once, and sent with its header. */
@@ -142,10 +141,7 @@ const multipart = Effect.fnUntraced(function* (
   contentType: string,
   headers: Fields
 ) {
-  const random = yield* Effect.serviceOption(SecureRandom.SecureRandom)
-  const boundary = Hex.encode(
-    Option.isSome(random) ? yield* random.value.randomBytes(16) : SecureRandom.randomBytesUnsafe(16)
-  )
+  const boundary = Hex.encode(yield* randomBytes(16))
   const encoder = new TextEncoder()
   const heads = ranges.map((range, i) =>
     encoder.encode(
