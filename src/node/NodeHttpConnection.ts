@@ -1,9 +1,11 @@
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
+import * as Effect from "effect/Effect"
 import type { Closeable } from "../reactor/Transport.ts"
 import { type DeadlineQueue, endDeadline, type Timed } from "./DeadlineQueue.ts"
 import type { ExchangeHost, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
+import { NodeHttpUpgrade } from "./NodeHttpUpgrade.ts"
 
 /** A stream knows its connection: Node's events come with the stream. */
 const connectionOf = Symbol("spindle/NodeHttpConnection")
@@ -26,6 +28,7 @@ export interface ConnectionHost {
   readonly quiet: DeadlineQueue<NodeHttpConnection>
   readonly answer: (exchange: NodeHttpExchange) => void
   readonly gone: (connection: NodeHttpConnection) => void
+  readonly run: NodeHttpSocket.Run
 }
 
 /** Requests that wait behind the one that is being answered, above which no more is read. */
@@ -46,6 +49,8 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
   /** Nothing that comes can be understood any more. */
   private isDeaf = false
   private isHeld = false
+  /** What it was given away by. */
+  private upgrade: NodeHttpUpgrade | undefined = undefined
   /** The peer has said that it asks no more. */
   private isLastAsked = false
   /** Bytes that had come when it was last at rest, and when that was. */
@@ -132,6 +137,43 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
     this.restSince = performance.now()
   }
 
+  // --- other protocols ----------------------------------------------------------------------------------
+
+  /** The last request, which may go on with another protocol; Node has let go of the connection. */
+  takeUpgrade(exchange: NodeHttpExchange, surplus: Uint8Array): void {
+    const { server, stream } = this
+    const { response } = exchange
+    response.shouldKeepAlive = false
+    // What Node does where it has not let go.
+    const onDrain = () => response.emit("drain")
+    stream.on("drain", onDrain)
+    const give = Effect.suspend(() => {
+      stream.off("drain", onDrain)
+      return this.give(exchange)
+    })
+    exchange.upgrade = new NodeHttpUpgrade({ give, isDraining: server.isDraining }, surplus)
+    response.on("finish", () => {
+      response.detachSocket(exchange.request.socket)
+      stream.off("drain", onDrain)
+      this.over(exchange)
+    })
+    this.isClosing = true
+    this.take(exchange)
+  }
+
+  private give(exchange: NodeHttpExchange): Effect.Effect<Closeable> {
+    const { exchanges, server, stream } = this
+    exchange.response.detachSocket(exchange.request.socket)
+    exchanges.length = 0
+    this.upgrade = exchange.upgrade
+    endDeadline(this)
+    return Effect.tap(NodeHttpSocket.back(this.transport, stream), (transport) =>
+      Effect.sync(() => {
+        if (transport === this.transport) server.run(transport.closed).addObserver(() => this.closed())
+      })
+    )
+  }
+
   /** Nothing was asked, and no part of it has come. */
   private get isAtRest(): boolean {
     return this.exchanges.length === 0 && NodeHttpSocket.bytesRead(this.stream) === this.bytesAtRest
@@ -186,7 +228,8 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
   /** Nothing more will be asked for on it, but what may be on its way. */
   drain(): void {
     const { quiet } = this.server
-    if (this.exchanges.length > 0) this.isClosing = true
+    if (this.upgrade !== undefined) this.upgrade.onDrain?.()
+    else if (this.exchanges.length > 0) this.isClosing = true
     else if (!this.isAtRest) return
     else if (performance.now() - this.restSince >= quiet.millis) this.end()
     else quiet.begin(this)

@@ -19,6 +19,7 @@ import * as NodeHttpFault from "./NodeHttpFault.ts"
 import { checkingInterval, type Limits } from "./NodeHttpLimits.ts"
 import { NodeHttpRequest } from "./NodeHttpRequest.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
+import * as NodeWebSocketHandshake from "./NodeWebSocketHandshake.ts"
 
 /** What a server has seen, and has now. */
 export interface Counts {
@@ -45,7 +46,7 @@ export class NodeHttpConnections implements ConnectionHost {
   private readonly limits: Limits
   private readonly context: Context.Context<never>
   private readonly handled: Effect.Effect<void>
-  private readonly run: NodeHttpSocket.Run
+  readonly run: NodeHttpSocket.Run
   private readonly server: http.Server
   private readonly connections = new Set<NodeHttpConnection>()
   private readonly fibers = new Set<Fiber.Fiber<void>>()
@@ -87,6 +88,8 @@ export class NodeHttpConnections implements ConnectionHost {
       // `NodeHttpFault` looks at it.
       requireHostHeader: false,
       rejectNonStandardBodyWrites: false,
+      // Any other protocol is not asked for, as far as we are concerned. What does not know the option asks for all of them.
+      shouldUpgradeCallback: (request: http.IncomingMessage) => this.mayUpgrade(request),
       // Has no stream for a body that nobody sends; what does not know the option does without.
       optimizeEmptyRequests: true
     } as http.ServerOptions)
@@ -99,6 +102,7 @@ export class NodeHttpConnections implements ConnectionHost {
       this.begin(request, response, this.faultOf(request), true)
     )
     server.on("checkExpectation", (request, response) => this.begin(request, response, 417, false))
+    server.on("upgrade", (request, _, surplus) => this.beginUpgrade(request, surplus))
     server.on("clientError", (error, socket) => NodeHttpConnection.of(socket)?.failed(error))
     server.on("timeout", (socket) => NodeHttpConnection.of(socket)?.end())
     server.on("connect", ({ socket }) => NodeHttpConnection.of(socket)?.refuse(501))
@@ -128,6 +132,26 @@ export class NodeHttpConnections implements ConnectionHost {
     return NodeHttpFault.of(request, this.limits)
   }
 
+  private mayUpgrade(request: http.IncomingMessage): boolean {
+    const { headers, method } = request
+    return (
+      NodeWebSocketHandshake.isAskedBy(request) &&
+      method === "GET" &&
+      headers["content-length"] === undefined &&
+      headers["transfer-encoding"] === undefined &&
+      this.faultOf(request) === undefined
+    )
+  }
+
+  private beginUpgrade(request: http.IncomingMessage, surplus: Uint8Array): void {
+    const connection = NodeHttpConnection.of(request.socket)
+    if (connection === undefined || connection.isDone) return
+    const response = new http.ServerResponse(request)
+    const exchange = new NodeHttpExchange(request, response, connection, this.faultOf(request), false)
+    response.on("close", () => connection.over(exchange))
+    connection.takeUpgrade(exchange, surplus)
+  }
+
   private begin(
     request: http.IncomingMessage,
     response: http.ServerResponse,
@@ -143,6 +167,7 @@ export class NodeHttpConnections implements ConnectionHost {
 
   /** It is its turn. */
   answer(exchange: NodeHttpExchange): void {
+    exchange.begin()
     if (exchange.fault !== undefined) {
       exchange.response.writeHead(exchange.fault, { connection: "close", "content-length": 0 }).end()
       return

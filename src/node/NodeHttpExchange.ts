@@ -4,6 +4,7 @@ import type * as Fiber from "effect/Fiber"
 import { ClientAbort } from "effect/http/HttpServerError"
 import type { Transport } from "../reactor/Transport.ts"
 import { discardBytesMax, NodeHttpBody } from "./NodeHttpBody.ts"
+import type { NodeHttpUpgrade } from "./NodeHttpUpgrade.ts"
 
 /** The connection that it is on. */
 export interface ExchangeHost {
@@ -21,6 +22,8 @@ export class NodeHttpExchange {
   readonly body: NodeHttpBody
   /** The status to refuse it with. */
   readonly fault: number | undefined
+  /** Where the connection may go on with another protocol. */
+  upgrade: NodeHttpUpgrade | undefined = undefined
   /** The peer sends its body when it is told to (RFC 9110 §10.1.1). */
   private expectsContinue: boolean
   private fiber: Fiber.Fiber<void> | undefined = undefined
@@ -50,6 +53,12 @@ export class NodeHttpExchange {
     if (!this.response.headersSent && !this.response.destroyed) this.response.writeContinue()
   }
 
+  /** Node has done so for all but those that may go on with another protocol. */
+  begin(): void {
+    const { request, response, upgrade } = this
+    if (upgrade !== undefined) response.assignSocket(request.socket)
+  }
+
   /** What answers it. */
   answeredBy(fiber: Fiber.Fiber<void>): void {
     this.fiber = fiber
@@ -63,7 +72,8 @@ export class NodeHttpExchange {
   }
 
   get isLost(): boolean {
-    return this.lost || this.response.destroyed || this.response.writableEnded
+    const { lost, response, upgrade } = this
+    return lost || response.destroyed || response.writableEnded || upgrade?.isTaken === true
   }
 
   /**

@@ -19,6 +19,7 @@ import * as Stream from "effect/Stream"
 import type { BodyError } from "./NodeHttpBody.ts"
 import type { NodeHttpExchange } from "./NodeHttpExchange.ts"
 import { absolute } from "./NodeHttpFault.ts"
+import * as NodeWebSocketSocket from "./NodeWebSocketSocket.ts"
 
 /** What middleware may have changed of a request. */
 interface Changes {
@@ -151,11 +152,21 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
   // --- upgrade ------------------------------------------------------------------------------------------
 
   get upgrade(): Effect.Effect<Socket.Socket, HttpServerError> {
-    return Effect.fail(this.parseError("this server does not change to other protocols"))
+    return this.upgradeWith({})
   }
 
-  upgradeWith(): Effect.Effect<Socket.Socket, HttpServerError> {
-    return this.upgrade
+  upgradeWith({
+    headers = {}
+  }: {
+    readonly headers?: Headers.Input | undefined
+  }): Effect.Effect<Socket.Socket, HttpServerError> {
+    const { exchange } = this
+    if (exchange.upgrade === undefined) {
+      return Effect.fail(this.parseError("this is no request for a WebSocket, and there is no other protocol"))
+    }
+    return Object.keys(Headers.fromInput(headers)).length === 0
+      ? Effect.sync(() => NodeWebSocketSocket.ofExchange(exchange))
+      : Effect.fail(this.parseError("the answer to a WebSocket's handshake has no fields of others"))
   }
 
   // --- errors and looks ---------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 /** What Node's HTTP reads from and writes to: the very socket where the connection is an untouched one of Node's, else a stream over it. */
 import * as net from "node:net"
 import type { Duplex } from "node:stream"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Closeable } from "../reactor/Transport.ts"
@@ -18,6 +18,12 @@ interface Internals {
 export const of = (transport: Closeable, run: Run): Duplex =>
   (transport instanceof NodeTransport ? takeSocket(transport, run) : undefined) ??
   new HttpDuplex(transport, run)
+
+/** The connection as a transport again, for another protocol. */
+export const back = (transport: Closeable, stream: Duplex): Effect.Effect<Closeable> => {
+  if (stream instanceof HttpDuplex) return Effect.as(stream.leave, transport)
+  return Effect.sync(() => (transport as NodeTransport).retaken())
+}
 
 /** Bytes that were written, and did not leave yet. It is the same at two times if the peer takes nothing. */
 export const pendingBytes = (stream: Duplex): number =>
