@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream"
 import * as Effect from "effect/Effect"
 import type { Closeable } from "../reactor/Transport.ts"
 import { type DeadlineQueue, endDeadline, type Timed } from "./DeadlineQueue.ts"
-import type { ExchangeHost, NodeHttpExchange } from "./NodeHttpExchange.ts"
+import type { ExchangeHost, HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
 import { NodeHttpUpgrade } from "./NodeHttpUpgrade.ts"
 
@@ -15,19 +15,28 @@ interface Linked extends Duplex {
   destroySoon?: () => void
 }
 
+/** A connection of whatever version. */
+export interface HttpConnection {
+  readonly transport: Closeable
+  /** The server stops. */
+  readonly drain: () => void
+  /** Since when nothing was taken of what waits, at this time; now, if nothing does. */
+  readonly stuckSince: (now: number) => number
+}
+
 /** What a connection needs of its server. */
 export interface ConnectionHost {
   readonly isDraining: boolean
   /** Requests on one connection; 0: no limit. */
   readonly requestsMax: number
   /** Those that ended, and wait for the peer to do so. */
-  readonly lingering: DeadlineQueue<NodeHttpConnection>
+  readonly lingering: DeadlineQueue
   /** Those whose peer has ended its side before it was answered. */
-  readonly halfClosed: DeadlineQueue<NodeHttpConnection>
+  readonly halfClosed: DeadlineQueue
   /** Those that may still ask while the server stops. */
-  readonly quiet: DeadlineQueue<NodeHttpConnection>
-  readonly answer: (exchange: NodeHttpExchange) => void
-  readonly gone: (connection: NodeHttpConnection) => void
+  readonly quiet: DeadlineQueue
+  readonly answer: (exchange: HttpExchange) => void
+  readonly gone: (connection: HttpConnection) => void
   readonly run: NodeHttpSocket.Run
 }
 
@@ -35,7 +44,7 @@ export interface ConnectionHost {
 const waitingMax = 16
 
 /** One connection, from accept to close, and what is asked on it. */
-export class NodeHttpConnection implements ExchangeHost, Timed {
+export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
   readonly transport: Closeable
   deadline: Timed["deadline"] = undefined
   private readonly stream: Linked
@@ -268,7 +277,6 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
 
   // --- peers that take nothing ----------------------------------------------------------------------------
 
-  /** Since when nothing was taken of what waits; now, if nothing does. */
   stuckSince(now: number): number {
     const pending = NodeHttpSocket.pendingBytes(this.stream)
     if (pending === 0 || pending !== this.pendingBytes) this.pendingSince = now

@@ -1,10 +1,12 @@
 /**
- * HTTP/1.1 on connections from anywhere: Node's own server, which never listens, is given them one by one.
+ * HTTP on connections from anywhere: Node's own server, which never listens, is given them one by one; those that have chosen
+ * HTTP/2, its nghttp2.
  *
  * It parses (llhttp, strictly), keeps answers in order, and times headers, bodies and pauses. What is here: limits that it does
  * not have, peers that take nothing, and an end that loses no answer.
  */
 import * as http from "node:http"
+import type * as http2 from "node:http2"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,10 +15,12 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Latch from "effect/Latch"
 import type { Closeable } from "../reactor/Transport.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
-import { type ConnectionHost, NodeHttpConnection } from "./NodeHttpConnection.ts"
-import { NodeHttpExchange } from "./NodeHttpExchange.ts"
+import { type Http2Host, NodeHttp2Connection, sessionOptions } from "./NodeHttp2Connection.ts"
+import { type ConnectionHost, type HttpConnection, NodeHttpConnection } from "./NodeHttpConnection.ts"
+import { type HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import * as NodeHttpFault from "./NodeHttpFault.ts"
 import { checkingInterval, type Limits } from "./NodeHttpLimits.ts"
+import { NodeHttpPreface, type PrefaceHost } from "./NodeHttpPreface.ts"
 import { NodeHttpRequest } from "./NodeHttpRequest.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
 import * as NodeWebSocketHandshake from "./NodeWebSocketHandshake.ts"
@@ -38,17 +42,21 @@ export interface Counts {
 /** A peer is let read what it was sent, before its connection is closed over what it sends. */
 const lingerMillis = 1_000
 
-export class NodeHttpConnections implements ConnectionHost {
-  readonly lingering = new DeadlineQueue<NodeHttpConnection>(lingerMillis)
-  readonly halfClosed: DeadlineQueue<NodeHttpConnection>
-  readonly quiet: DeadlineQueue<NodeHttpConnection>
+export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHost {
+  readonly lingering = new DeadlineQueue(lingerMillis)
+  readonly halfClosed: DeadlineQueue
+  readonly quiet: DeadlineQueue
+  readonly beginning: DeadlineQueue
+  readonly idle: DeadlineQueue
+  readonly uploads: DeadlineQueue
   readonly requestsMax: number
-  private readonly limits: Limits
+  readonly limits: Limits
   private readonly context: Context.Context<never>
   private readonly handled: Effect.Effect<void>
   readonly run: NodeHttpSocket.Run
   private readonly server: http.Server
-  private readonly connections = new Set<NodeHttpConnection>()
+  private readonly sessionOptions: http2.ServerSessionOptions
+  private readonly connections = new Set<HttpConnection>()
   private readonly fibers = new Set<Fiber.Fiber<void>>()
   private readonly empty = Latch.makeUnsafe(true)
   private readonly drained = Deferred.makeUnsafe<void>()
@@ -64,6 +72,10 @@ export class NodeHttpConnections implements ConnectionHost {
     this.requestsMax = limits.requestsPerConnectionMax
     this.halfClosed = new DeadlineQueue(limits.halfClosedTimeout)
     this.quiet = new DeadlineQueue(limits.drainIdleTimeout)
+    this.beginning = new DeadlineQueue(limits.headerTimeout)
+    this.idle = new DeadlineQueue(limits.keepAliveTimeout)
+    this.uploads = new DeadlineQueue(limits.requestTimeout)
+    this.sessionOptions = sessionOptions(limits)
     this.context = context
     this.handled = handled
     this.run = Effect.runForkWith(context)
@@ -119,13 +131,42 @@ export class NodeHttpConnections implements ConnectionHost {
       return
     }
     this.accepted++
-    const stream = NodeHttpSocket.of(transport, this.run)
-    const connection = new NodeHttpConnection(transport, stream, this)
+    const { security } = transport
+    if (security._tag === "Tls") this.serve(transport, security.alpn === "h2")
+    else if (this.limits.http2PriorKnowledge) this.look(transport)
+    else this.serve(transport, false)
+  }
+
+  private look(transport: Closeable): void {
+    const preface = new NodeHttpPreface(transport, this)
+    this.keep(preface)
+    preface.begin()
+  }
+
+  chosen(preface: NodeHttpPreface, isHttp2: boolean): void {
+    const connection = this.serve(preface.transport, isHttp2)
+    this.gone(preface)
+    if (this.isDraining) connection.drain()
+  }
+
+  private keep(connection: HttpConnection): void {
     this.connections.add(connection)
     this.empty.closeUnsafe()
     this.sending ??= this.watchSending()
+  }
+
+  private serve(transport: Closeable, isHttp2: boolean): HttpConnection {
+    const stream = NodeHttpSocket.of(transport, this.run)
+    if (isHttp2) {
+      const connection = new NodeHttp2Connection(transport, stream, this, this.sessionOptions)
+      this.keep(connection)
+      return connection
+    }
+    const connection = new NodeHttpConnection(transport, stream, this)
+    this.keep(connection)
     this.server.emit("connection", stream as never)
     if (stream.isPaused()) stream.resume()
+    return connection
   }
 
   private faultOf(request: http.IncomingMessage): number | undefined {
@@ -166,17 +207,17 @@ export class NodeHttpConnections implements ConnectionHost {
   }
 
   /** It is its turn. */
-  answer(exchange: NodeHttpExchange): void {
+  answer(exchange: HttpExchange): void {
     exchange.begin()
     if (exchange.fault !== undefined) {
-      exchange.response.writeHead(exchange.fault, { connection: "close", "content-length": 0 }).end()
+      exchange.refuse(exchange.fault)
       return
     }
     this.requests++
     const context = Context.add(this.context, HttpServerRequest, new NodeHttpRequest(exchange))
     const fiber = Effect.runForkWith(context)(this.handled)
-    if (fiber.pollUnsafe() !== undefined) return
     exchange.answeredBy(fiber)
+    if (fiber.pollUnsafe() !== undefined) return
     this.fibers.add(fiber)
     fiber.addObserver(() => {
       this.fibers.delete(fiber)
@@ -184,7 +225,7 @@ export class NodeHttpConnections implements ConnectionHost {
     })
   }
 
-  gone(connection: NodeHttpConnection): void {
+  gone(connection: HttpConnection): void {
     this.connections.delete(connection)
     if (this.connections.size === 0) {
       clearInterval(this.sending)
