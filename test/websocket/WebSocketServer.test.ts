@@ -167,7 +167,7 @@ describe("limits", () => {
         { compression: true }
       )
       const bomb = frame(
-        1,
+        2,
         zlib
           .deflateRawSync(Buffer.alloc(1_000_000, 97), { finishFlush: zlib.constants.Z_SYNC_FLUSH })
           .subarray(0, -4),
@@ -176,12 +176,13 @@ describe("limits", () => {
       const connected = yield* transport
       yield* connected.send(handshake("Sec-WebSocket-Extensions: permessage-deflate\r\n"))
       yield* until(connected, /\r\n\r\n$/)
-      const before = process.memoryUsage().rss
+      const before = process.memoryUsage().arrayBuffers
       yield* connected.send(Buffer.concat(Array.from({ length: 300 }, () => bomb)))
       yield* Effect.sleep(300)
-      const grown = (process.memoryUsage().rss - before) / 1_000_000
+      const grown = (process.memoryUsage().arrayBuffers - before) / 1_000_000
       assert.isBelow(taken, 10)
-      assert.isBelow(grown, 150)
+      // A piece of what came from the network holds some sixty of them.
+      assert.isBelow(grown, 30)
       yield* Deferred.succeed(opened, undefined)
       yield* connected.send(close(1000))
       assert.deepStrictEqual(shown(yield* bytesOf(connected)), ["close 1000"])
