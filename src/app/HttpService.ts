@@ -11,6 +11,7 @@ import type * as EffectHttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import * as HttpAlpn from "../http/HttpAlpn.ts"
 import type * as HttpServer from "../http/HttpServer.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as EndpointFormat from "../reactor/EndpointFormat.ts"
@@ -75,7 +76,9 @@ export const make = <A, E, R>(
     ...options,
     name: options.name ?? description.replaceAll("/", "|"),
     description: options.description ?? `listens on ${description}`,
-    privileged: Reactor.pipe(Effect.flatMap((reactor) => reactor.listen(endpoint))),
+    privileged: Reactor.pipe(
+      Effect.flatMap((reactor) => reactor.listen(HttpAlpn.offering(endpoint, options)))
+    ),
     start,
     details: (bound: HttpServer.Bound) => details(bound)
   })

@@ -1,5 +1,6 @@
 export * as Application from "./Application.ts"
 export * as ApplicationRun from "./ApplicationRun.ts"
+export * as CheckerSchemePlugin from "./CheckerSchemePlugin.ts"
 export * as ClientService from "./ClientService.ts"
 export * as Configuration from "./Configuration.ts"
 export * as ConfigurationTable from "./ConfigurationTable.ts"

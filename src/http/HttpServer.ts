@@ -26,6 +26,7 @@ import type { Listener } from "../reactor/Listener.ts"
 import { Reactor } from "../reactor/Reactor.ts"
 import type { ListenError } from "../reactor/ReactorError.ts"
 import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
+import * as HttpAlpn from "./HttpAlpn.ts"
 
 export type { Counts } from "../node/NodeHttpConnections.ts"
 export type { Options } from "../node/NodeHttpLimits.ts"
@@ -49,12 +50,14 @@ export const bind = (
   options?: NodeHttpLimits.Options
 ): Effect.Effect<Bound, ListenError, Reactor | Scope.Scope> =>
   Effect.flatMap(Reactor, (reactor) =>
-    Effect.map(reactor.listen(endpoint), (listener) => fromListener(listener, options))
+    Effect.map(reactor.listen(HttpAlpn.offering(endpoint, options)), (listener) =>
+      fromListener(listener, options)
+    )
   )
 
 const nothing: Counts = { open: 0, accepted: 0, refused: 0, requests: 0, active: 0 }
 
-/** On a port that is open already; its owner closes it. */
+/** On a port that is open already; its owner closes it, and has chosen what TLS offers (`HttpAlpn.offering`). */
 export const fromListener = (listener: Listener, options: NodeHttpLimits.Options = {}): Bound => {
   const limits = NodeHttpLimits.make(options)
   let current: NodeHttpConnections | undefined

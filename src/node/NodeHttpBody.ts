@@ -1,5 +1,5 @@
 /** The body of a request: read once, within a limit, at the reader's pace. */
-import type * as http from "node:http"
+import type { Readable } from "node:stream"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -20,28 +20,32 @@ export class BodyError extends Data.TaggedError("BodyError")<{
 /** Of an unread body, what is thrown away so that the connection can go on. With more it is closed. */
 export const discardBytesMax = 262_144
 
-export class NodeHttpBody {
-  private readonly message: http.IncomingMessage
+/** What a body is read from. */
+export interface BodySource {
+  readonly message: Readable
+  /** What the header tells; undefined: it is over when it ends. */
+  readonly length: number | undefined
+  /** Whether all of it has come; a stream of HTTP/2 ends in any case. */
+  readonly isComplete: () => boolean
   /** Says `100 Continue`, where the peer waits for it. */
-  private readonly onWanted: () => void
+  readonly onWanted: () => void
+}
+
+export class NodeHttpBody {
+  private readonly source: BodySource
+  private readonly message: Readable
+  readonly length: number | undefined
   private bytes = 0
 
-  constructor(message: http.IncomingMessage, onWanted: () => void) {
-    this.message = message
-    this.onWanted = onWanted
-  }
-
-  /** The length that the header tells. */
-  get length(): number | undefined {
-    const { headers } = this.message
-    const length = headers["content-length"]
-    if (length !== undefined) return Number(length)
-    return headers["transfer-encoding"] === undefined ? 0 : undefined
+  constructor(source: BodySource) {
+    this.source = source
+    this.message = source.message
+    this.length = source.length
   }
 
   /** What is still to come of a body of known length. */
   get rest(): number {
-    return this.message.complete ? 0 : (this.length ?? 0) - this.bytes
+    return this.source.isComplete() ? 0 : (this.length ?? 0) - this.bytes
   }
 
   /** All of it. */
@@ -66,7 +70,9 @@ export class NodeHttpBody {
       }
       const onEnd = () => {
         stop()
-        resume(Effect.succeed(joined(pieces)))
+        resume(
+          this.source.isComplete() ? Effect.succeed(joined(pieces)) : Effect.fail(cutOff(message.errored))
+        )
       }
       const onClose = () => {
         stop()
@@ -74,7 +80,7 @@ export class NodeHttpBody {
       }
       message.on("data", onData).on("end", onEnd).on("close", onClose)
       if (message.isPaused()) message.resume()
-      this.onWanted()
+      this.source.onWanted()
       return Effect.sync(() => {
         stop()
         message.pause()
@@ -89,7 +95,7 @@ export class NodeHttpBody {
         if (refused !== undefined) return Effect.fail(refused)
         if (this.length === 0) return Effect.succeed(Cause.done())
         if (this.message.readableEnded) return Effect.fail(readAlready())
-        this.onWanted()
+        this.source.onWanted()
         return Effect.succeed(this.pull(max))
       })
     )
@@ -109,7 +115,8 @@ export class NodeHttpBody {
         if (bytes !== null) {
           this.bytes += bytes.length
           settle(this.bytes > max ? Effect.fail(tooLarge(max)) : Effect.succeed([bytes]))
-        } else if (message.readableEnded) settle(Cause.done())
+        } else if (message.readableEnded)
+          settle(this.source.isComplete() ? Cause.done() : Effect.fail(cutOff(message.errored)))
         else if (message.destroyed) settle(Effect.fail(cutOff(message.errored)))
       }
       message.on("readable", look).on("end", look).on("close", look)
@@ -126,7 +133,7 @@ export class NodeHttpBody {
   /** Throws away what nobody reads any more, and calls if that is too much. */
   discard(onTooMuch: () => void): void {
     const { message } = this
-    if (message.complete || message.destroyed) return
+    if (this.source.isComplete() || message.destroyed) return
     let bytes = 0
     const onData = (piece: Uint8Array) => {
       bytes += piece.length
@@ -155,4 +162,4 @@ const tooLarge = (max: number) =>
   new BodyError({ reason: "BodyTooLarge", detail: `the body has more than ${max} bytes, the limit` })
 const readAlready = () => new BodyError({ reason: "Parse", detail: "the body was read already" })
 const cutOff = (cause: unknown) =>
-  new BodyError({ reason: "Parse", detail: "the connection was lost before the end of the body", cause })
+  new BodyError({ reason: "Parse", detail: "the peer was lost before the end of the body", cause })

@@ -1,9 +1,11 @@
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
+import * as Effect from "effect/Effect"
 import type { Closeable } from "../reactor/Transport.ts"
 import { type DeadlineQueue, endDeadline, type Timed } from "./DeadlineQueue.ts"
-import type { ExchangeHost, NodeHttpExchange } from "./NodeHttpExchange.ts"
+import type { ExchangeHost, HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
+import { NodeHttpUpgrade } from "./NodeHttpUpgrade.ts"
 
 /** A stream knows its connection: Node's events come with the stream. */
 const connectionOf = Symbol("spindle/NodeHttpConnection")
@@ -13,26 +15,36 @@ interface Linked extends Duplex {
   destroySoon?: () => void
 }
 
+/** A connection of whatever version. */
+export interface HttpConnection {
+  readonly transport: Closeable
+  /** The server stops. */
+  readonly drain: () => void
+  /** Since when nothing was taken of what waits, at this time; now, if nothing does. */
+  readonly stuckSince: (now: number) => number
+}
+
 /** What a connection needs of its server. */
 export interface ConnectionHost {
   readonly isDraining: boolean
   /** Requests on one connection; 0: no limit. */
   readonly requestsMax: number
   /** Those that ended, and wait for the peer to do so. */
-  readonly lingering: DeadlineQueue<NodeHttpConnection>
+  readonly lingering: DeadlineQueue
   /** Those whose peer has ended its side before it was answered. */
-  readonly halfClosed: DeadlineQueue<NodeHttpConnection>
+  readonly halfClosed: DeadlineQueue
   /** Those that may still ask while the server stops. */
-  readonly quiet: DeadlineQueue<NodeHttpConnection>
-  readonly answer: (exchange: NodeHttpExchange) => void
-  readonly gone: (connection: NodeHttpConnection) => void
+  readonly quiet: DeadlineQueue
+  readonly answer: (exchange: HttpExchange) => void
+  readonly gone: (connection: HttpConnection) => void
+  readonly run: NodeHttpSocket.Run
 }
 
 /** Requests that wait behind the one that is being answered, above which no more is read. */
 const waitingMax = 16
 
 /** One connection, from accept to close, and what is asked on it. */
-export class NodeHttpConnection implements ExchangeHost, Timed {
+export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
   readonly transport: Closeable
   deadline: Timed["deadline"] = undefined
   private readonly stream: Linked
@@ -46,6 +58,8 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
   /** Nothing that comes can be understood any more. */
   private isDeaf = false
   private isHeld = false
+  /** What it was given away by. */
+  private upgrade: NodeHttpUpgrade | undefined = undefined
   /** The peer has said that it asks no more. */
   private isLastAsked = false
   /** Bytes that had come when it was last at rest, and when that was. */
@@ -132,6 +146,43 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
     this.restSince = performance.now()
   }
 
+  // --- other protocols ----------------------------------------------------------------------------------
+
+  /** The last request, which may go on with another protocol; Node has let go of the connection. */
+  takeUpgrade(exchange: NodeHttpExchange, surplus: Uint8Array): void {
+    const { server, stream } = this
+    const { response } = exchange
+    response.shouldKeepAlive = false
+    // What Node does where it has not let go.
+    const onDrain = () => response.emit("drain")
+    stream.on("drain", onDrain)
+    const give = Effect.suspend(() => {
+      stream.off("drain", onDrain)
+      return this.give(exchange)
+    })
+    exchange.upgrade = new NodeHttpUpgrade({ give, isDraining: server.isDraining }, surplus)
+    response.on("finish", () => {
+      response.detachSocket(exchange.request.socket)
+      stream.off("drain", onDrain)
+      this.over(exchange)
+    })
+    this.isClosing = true
+    this.take(exchange)
+  }
+
+  private give(exchange: NodeHttpExchange): Effect.Effect<Closeable> {
+    const { exchanges, server, stream } = this
+    exchange.response.detachSocket(exchange.request.socket)
+    exchanges.length = 0
+    this.upgrade = exchange.upgrade
+    endDeadline(this)
+    return Effect.tap(NodeHttpSocket.back(this.transport, stream), (transport) =>
+      Effect.sync(() => {
+        if (transport === this.transport) server.run(transport.closed).addObserver(() => this.closed())
+      })
+    )
+  }
+
   /** Nothing was asked, and no part of it has come. */
   private get isAtRest(): boolean {
     return this.exchanges.length === 0 && NodeHttpSocket.bytesRead(this.stream) === this.bytesAtRest
@@ -186,7 +237,8 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
   /** Nothing more will be asked for on it, but what may be on its way. */
   drain(): void {
     const { quiet } = this.server
-    if (this.exchanges.length > 0) this.isClosing = true
+    if (this.upgrade !== undefined) this.upgrade.onDrain?.()
+    else if (this.exchanges.length > 0) this.isClosing = true
     else if (!this.isAtRest) return
     else if (performance.now() - this.restSince >= quiet.millis) this.end()
     else quiet.begin(this)
@@ -225,7 +277,6 @@ export class NodeHttpConnection implements ExchangeHost, Timed {
 
   // --- peers that take nothing ----------------------------------------------------------------------------
 
-  /** Since when nothing was taken of what waits; now, if nothing does. */
   stuckSince(now: number): number {
     const pending = NodeHttpSocket.pendingBytes(this.stream)
     if (pending === 0 || pending !== this.pendingBytes) this.pendingSince = now

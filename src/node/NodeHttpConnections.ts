@@ -1,10 +1,12 @@
 /**
- * HTTP/1.1 on connections from anywhere: Node's own server, which never listens, is given them one by one.
+ * HTTP on connections from anywhere: Node's own server, which never listens, is given them one by one; those that have chosen
+ * HTTP/2, its nghttp2.
  *
  * It parses (llhttp, strictly), keeps answers in order, and times headers, bodies and pauses. What is here: limits that it does
  * not have, peers that take nothing, and an end that loses no answer.
  */
 import * as http from "node:http"
+import type * as http2 from "node:http2"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,12 +15,15 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Latch from "effect/Latch"
 import type { Closeable } from "../reactor/Transport.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
-import { type ConnectionHost, NodeHttpConnection } from "./NodeHttpConnection.ts"
-import { NodeHttpExchange } from "./NodeHttpExchange.ts"
+import { type Http2Host, NodeHttp2Connection, sessionOptions } from "./NodeHttp2Connection.ts"
+import { type ConnectionHost, type HttpConnection, NodeHttpConnection } from "./NodeHttpConnection.ts"
+import { type HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import * as NodeHttpFault from "./NodeHttpFault.ts"
 import { checkingInterval, type Limits } from "./NodeHttpLimits.ts"
+import { NodeHttpPreface, type PrefaceHost } from "./NodeHttpPreface.ts"
 import { NodeHttpRequest } from "./NodeHttpRequest.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
+import * as NodeWebSocketHandshake from "./NodeWebSocketHandshake.ts"
 
 /** What a server has seen, and has now. */
 export interface Counts {
@@ -37,17 +42,21 @@ export interface Counts {
 /** A peer is let read what it was sent, before its connection is closed over what it sends. */
 const lingerMillis = 1_000
 
-export class NodeHttpConnections implements ConnectionHost {
-  readonly lingering = new DeadlineQueue<NodeHttpConnection>(lingerMillis)
-  readonly halfClosed: DeadlineQueue<NodeHttpConnection>
-  readonly quiet: DeadlineQueue<NodeHttpConnection>
+export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHost {
+  readonly lingering = new DeadlineQueue(lingerMillis)
+  readonly halfClosed: DeadlineQueue
+  readonly quiet: DeadlineQueue
+  readonly beginning: DeadlineQueue
+  readonly idle: DeadlineQueue
+  readonly uploads: DeadlineQueue
   readonly requestsMax: number
-  private readonly limits: Limits
+  readonly limits: Limits
   private readonly context: Context.Context<never>
   private readonly handled: Effect.Effect<void>
-  private readonly run: NodeHttpSocket.Run
+  readonly run: NodeHttpSocket.Run
   private readonly server: http.Server
-  private readonly connections = new Set<NodeHttpConnection>()
+  private readonly sessionOptions: http2.ServerSessionOptions
+  private readonly connections = new Set<HttpConnection>()
   private readonly fibers = new Set<Fiber.Fiber<void>>()
   private readonly empty = Latch.makeUnsafe(true)
   private readonly drained = Deferred.makeUnsafe<void>()
@@ -63,6 +72,10 @@ export class NodeHttpConnections implements ConnectionHost {
     this.requestsMax = limits.requestsPerConnectionMax
     this.halfClosed = new DeadlineQueue(limits.halfClosedTimeout)
     this.quiet = new DeadlineQueue(limits.drainIdleTimeout)
+    this.beginning = new DeadlineQueue(limits.headerTimeout)
+    this.idle = new DeadlineQueue(limits.keepAliveTimeout)
+    this.uploads = new DeadlineQueue(limits.requestTimeout)
+    this.sessionOptions = sessionOptions(limits)
     this.context = context
     this.handled = handled
     this.run = Effect.runForkWith(context)
@@ -87,6 +100,8 @@ export class NodeHttpConnections implements ConnectionHost {
       // `NodeHttpFault` looks at it.
       requireHostHeader: false,
       rejectNonStandardBodyWrites: false,
+      // Any other protocol is not asked for, as far as we are concerned. What does not know the option asks for all of them.
+      shouldUpgradeCallback: (request: http.IncomingMessage) => this.mayUpgrade(request),
       // Has no stream for a body that nobody sends; what does not know the option does without.
       optimizeEmptyRequests: true
     } as http.ServerOptions)
@@ -99,6 +114,7 @@ export class NodeHttpConnections implements ConnectionHost {
       this.begin(request, response, this.faultOf(request), true)
     )
     server.on("checkExpectation", (request, response) => this.begin(request, response, 417, false))
+    server.on("upgrade", (request, _, surplus) => this.beginUpgrade(request, surplus))
     server.on("clientError", (error, socket) => NodeHttpConnection.of(socket)?.failed(error))
     server.on("timeout", (socket) => NodeHttpConnection.of(socket)?.end())
     server.on("connect", ({ socket }) => NodeHttpConnection.of(socket)?.refuse(501))
@@ -115,17 +131,66 @@ export class NodeHttpConnections implements ConnectionHost {
       return
     }
     this.accepted++
-    const stream = NodeHttpSocket.of(transport, this.run)
-    const connection = new NodeHttpConnection(transport, stream, this)
+    const { security } = transport
+    if (security._tag === "Tls") this.serve(transport, security.alpn === "h2")
+    else if (this.limits.http2PriorKnowledge) this.look(transport)
+    else this.serve(transport, false)
+  }
+
+  private look(transport: Closeable): void {
+    const preface = new NodeHttpPreface(transport, this)
+    this.keep(preface)
+    preface.begin()
+  }
+
+  chosen(preface: NodeHttpPreface, isHttp2: boolean): void {
+    const connection = this.serve(preface.transport, isHttp2)
+    this.gone(preface)
+    if (this.isDraining) connection.drain()
+  }
+
+  private keep(connection: HttpConnection): void {
     this.connections.add(connection)
     this.empty.closeUnsafe()
     this.sending ??= this.watchSending()
+  }
+
+  private serve(transport: Closeable, isHttp2: boolean): HttpConnection {
+    const stream = NodeHttpSocket.of(transport, this.run)
+    if (isHttp2) {
+      const connection = new NodeHttp2Connection(transport, stream, this, this.sessionOptions)
+      this.keep(connection)
+      return connection
+    }
+    const connection = new NodeHttpConnection(transport, stream, this)
+    this.keep(connection)
     this.server.emit("connection", stream as never)
     if (stream.isPaused()) stream.resume()
+    return connection
   }
 
   private faultOf(request: http.IncomingMessage): number | undefined {
     return NodeHttpFault.of(request, this.limits)
+  }
+
+  private mayUpgrade(request: http.IncomingMessage): boolean {
+    const { headers, method } = request
+    return (
+      NodeWebSocketHandshake.isAskedBy(request) &&
+      method === "GET" &&
+      headers["content-length"] === undefined &&
+      headers["transfer-encoding"] === undefined &&
+      this.faultOf(request) === undefined
+    )
+  }
+
+  private beginUpgrade(request: http.IncomingMessage, surplus: Uint8Array): void {
+    const connection = NodeHttpConnection.of(request.socket)
+    if (connection === undefined || connection.isDone) return
+    const response = new http.ServerResponse(request)
+    const exchange = new NodeHttpExchange(request, response, connection, this.faultOf(request), false)
+    response.on("close", () => connection.over(exchange))
+    connection.takeUpgrade(exchange, surplus)
   }
 
   private begin(
@@ -142,16 +207,17 @@ export class NodeHttpConnections implements ConnectionHost {
   }
 
   /** It is its turn. */
-  answer(exchange: NodeHttpExchange): void {
+  answer(exchange: HttpExchange): void {
+    exchange.begin()
     if (exchange.fault !== undefined) {
-      exchange.response.writeHead(exchange.fault, { connection: "close", "content-length": 0 }).end()
+      exchange.refuse(exchange.fault)
       return
     }
     this.requests++
     const context = Context.add(this.context, HttpServerRequest, new NodeHttpRequest(exchange))
     const fiber = Effect.runForkWith(context)(this.handled)
-    if (fiber.pollUnsafe() !== undefined) return
     exchange.answeredBy(fiber)
+    if (fiber.pollUnsafe() !== undefined) return
     this.fibers.add(fiber)
     fiber.addObserver(() => {
       this.fibers.delete(fiber)
@@ -159,7 +225,7 @@ export class NodeHttpConnections implements ConnectionHost {
     })
   }
 
-  gone(connection: NodeHttpConnection): void {
+  gone(connection: HttpConnection): void {
     this.connections.delete(connection)
     if (this.connections.size === 0) {
       clearInterval(this.sending)

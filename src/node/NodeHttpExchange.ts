@@ -1,9 +1,49 @@
 /** One request and its answer, as Node has them. */
 import type * as http from "node:http"
+import type { Writable } from "node:stream"
 import type * as Fiber from "effect/Fiber"
 import { ClientAbort } from "effect/http/HttpServerError"
 import type { Transport } from "../reactor/Transport.ts"
 import { discardBytesMax, NodeHttpBody } from "./NodeHttpBody.ts"
+import type { NodeHttpUpgrade } from "./NodeHttpUpgrade.ts"
+
+/** What `NodeHttpRequest` and `NodeHttpResponse` are made over, of whatever version of HTTP. */
+export interface HttpExchange {
+  readonly request: {
+    readonly method?: string | undefined
+    readonly url?: string | undefined
+    readonly headers: http.IncomingHttpHeaders
+  }
+  readonly host: { readonly transport: Transport }
+  readonly body: NodeHttpBody
+  /** The status to refuse it with. */
+  readonly fault: number | undefined
+  /** What the body of the answer is written to. */
+  readonly out: Writable
+  /** Bytes above which what is written goes piece by piece. */
+  readonly pieceBytesMax: number
+  readonly isLost: boolean
+  readonly headersSent: boolean
+  /** Throws over what cannot be sent as it is. */
+  readonly writeHead: (
+    status: number,
+    statusText: string | undefined,
+    headers: AnswerHeaders,
+    body: AnswerBody
+  ) => void
+  /** It is its turn. */
+  readonly begin: () => void
+  /** Answers it with its fault. */
+  readonly refuse: (status: number) => void
+  readonly answeredBy: (fiber: Fiber.Fiber<void>) => void
+  /** What was sent of the answer must not pass for the whole. */
+  readonly breakOff: () => void
+}
+
+export type AnswerHeaders = Record<string, string | Array<string>>
+
+/** What follows the header. */
+export type AnswerBody = "None" | "Bytes" | "Stream"
 
 /** The connection that it is on. */
 export interface ExchangeHost {
@@ -14,13 +54,15 @@ export interface ExchangeHost {
   readonly end: () => void
 }
 
-export class NodeHttpExchange {
+export class NodeHttpExchange implements HttpExchange {
   readonly request: http.IncomingMessage
   readonly response: http.ServerResponse
   readonly host: ExchangeHost
   readonly body: NodeHttpBody
-  /** The status to refuse it with. */
   readonly fault: number | undefined
+  readonly pieceBytesMax = Number.POSITIVE_INFINITY
+  /** Where the connection may go on with another protocol. */
+  upgrade: NodeHttpUpgrade | undefined = undefined
   /** The peer sends its body when it is told to (RFC 9110 §10.1.1). */
   private expectsContinue: boolean
   private fiber: Fiber.Fiber<void> | undefined = undefined
@@ -38,7 +80,12 @@ export class NodeHttpExchange {
     this.host = host
     this.fault = fault
     this.expectsContinue = expectsContinue
-    this.body = new NodeHttpBody(request, () => this.sayContinue())
+    this.body = new NodeHttpBody({
+      message: request,
+      length: lengthOf(request.headers),
+      isComplete: () => request.complete,
+      onWanted: () => this.sayContinue()
+    })
     response.strictContentLength = true
     // Before Node's own, which reads a body that nobody has read to its end, however long it is.
     if (this.body.length !== 0) response.prependListener("finish", () => this.body.discard(host.end))
@@ -48,6 +95,12 @@ export class NodeHttpExchange {
     if (!this.expectsContinue) return
     this.expectsContinue = false
     if (!this.response.headersSent && !this.response.destroyed) this.response.writeContinue()
+  }
+
+  /** Node has done so for all but those that may go on with another protocol. */
+  begin(): void {
+    const { request, response, upgrade } = this
+    if (upgrade !== undefined) response.assignSocket(request.socket)
   }
 
   /** What answers it. */
@@ -63,16 +116,45 @@ export class NodeHttpExchange {
   }
 
   get isLost(): boolean {
-    return this.lost || this.response.destroyed || this.response.writableEnded
+    const { lost, response, upgrade } = this
+    return lost || response.destroyed || response.writableEnded || upgrade?.isTaken === true
+  }
+
+  get out(): http.ServerResponse {
+    return this.response
+  }
+
+  get headersSent(): boolean {
+    return this.response.headersSent
+  }
+
+  writeHead(status: number, statusText: string | undefined, headers: AnswerHeaders, body: AnswerBody): void {
+    const all = this.closes(body) ? { ...headers, connection: "close" } : headers
+    if (statusText === undefined) this.response.writeHead(status, all)
+    else this.response.writeHead(status, statusText, all)
+  }
+
+  refuse(status: number): void {
+    this.response.writeHead(status, { connection: "close", "content-length": 0 }).end()
+  }
+
+  breakOff(): void {
+    this.response.destroy()
   }
 
   /**
    * Whether the connection cannot go on behind this answer, known when its header is written. A stream may still read the body
    * while it is sent.
    */
-  closes(isStream: boolean): boolean {
+  private closes(body: AnswerBody): boolean {
     if (this.host.isLast(this)) return true
     if (this.request.complete) return false
-    return this.expectsContinue || (!isStream && this.body.rest > discardBytesMax)
+    return this.expectsContinue || (body !== "Stream" && this.body.rest > discardBytesMax)
   }
+}
+
+const lengthOf = (headers: http.IncomingHttpHeaders): number | undefined => {
+  const length = headers["content-length"]
+  if (length !== undefined) return Number(length)
+  return headers["transfer-encoding"] === undefined ? 0 : undefined
 }

@@ -29,8 +29,10 @@ const faultOfTarget = (method: string | undefined, target: string): number | und
 export const absolute = (target: string): URL | undefined =>
   /^https?:\/\//i.test(target) && URL.canParse(target) ? new URL(target) : undefined
 
-/** `uri-host [ ":" port ]` of RFC 9110 §7.2. */
 const hostPattern = /^(?:[\w.\-~%!$&'()*+,;=]*|\[[\w.:\-~%!$&'()*+,;=]+\])(?::\d*)?$/
+
+/** `uri-host [ ":" port ]` of RFC 9110 §7.2. */
+export const isHost = (host: string): boolean => hostPattern.test(host)
 
 /** RFC 9112 §3.2: one, and exactly one. */
 const faultOfHost = (rawHeaders: ReadonlyArray<string>, minor: number): number | undefined => {
@@ -39,7 +41,7 @@ const faultOfHost = (rawHeaders: ReadonlyArray<string>, minor: number): number |
     const name = rawHeaders[i]!
     if (name.length !== 4 || name.toLowerCase() !== "host") continue
     hosts++
-    if (!hostPattern.test(rawHeaders[i + 1]!)) return 400
+    if (!isHost(rawHeaders[i + 1]!)) return 400
   }
   return hosts > 1 || (hosts === 0 && minor === 1) ? 400 : undefined
 }

@@ -16,6 +16,12 @@ export interface Options {
   readonly bodyBytesMax?: number | undefined
   /** Connections; more are closed at once. Default 10,000. */
   readonly connectionsMax?: number | undefined
+  /** Requests at once on one connection of HTTP/2; more are refused, to be tried again. Default 100. */
+  readonly streamsMax?: number | undefined
+  /** Offers HTTP/2 by ALPN where the endpoint has TLS, and names no protocols itself. Default `true`. */
+  readonly http2?: boolean | undefined
+  /** Takes HTTP/2 without TLS from peers that begin with it (RFC 9113 §3.3), as proxies do. Default `false`. */
+  readonly http2PriorKnowledge?: boolean | undefined
   /** Requests on one connection, which is closed then. 0: no limit. Default 10,000. */
   readonly requestsPerConnectionMax?: number | undefined
   /** From the beginning of a connection, or of a request, to the end of its header; 408 then. Default 30 seconds. */
@@ -52,6 +58,8 @@ export interface Limits {
   readonly targetBytesMax: number
   readonly bodyBytesMax: number
   readonly connectionsMax: number
+  readonly streamsMax: number
+  readonly http2PriorKnowledge: boolean
   readonly requestsPerConnectionMax: number
   readonly headerTimeout: number
   readonly requestTimeout: number
@@ -73,6 +81,8 @@ export const make = (options: Options): Limits => {
     targetBytesMax: options.targetBytesMax ?? 8_192,
     bodyBytesMax: options.bodyBytesMax ?? mebibyte,
     connectionsMax: options.connectionsMax ?? 10_000,
+    streamsMax: options.streamsMax ?? 100,
+    http2PriorKnowledge: options.http2PriorKnowledge ?? false,
     requestsPerConnectionMax: options.requestsPerConnectionMax ?? 10_000,
     // Node takes no longer one.
     headerTimeout: Math.min(timerMillis(options.headerTimeout ?? "30 seconds"), requestTimeout),

@@ -17,8 +17,9 @@ import type * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
 import type { BodyError } from "./NodeHttpBody.ts"
-import type { NodeHttpExchange } from "./NodeHttpExchange.ts"
+import { type HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import { absolute } from "./NodeHttpFault.ts"
+import * as NodeWebSocketSocket from "./NodeWebSocketSocket.ts"
 
 /** What middleware may have changed of a request. */
 interface Changes {
@@ -34,7 +35,7 @@ type Modify = HttpServerRequest.HttpServerRequest["modify"]
 export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequest.HttpServerRequest {
   readonly [HttpServerRequest.TypeId]: typeof HttpServerRequest.TypeId = HttpServerRequest.TypeId
   readonly [HttpIncomingMessage.TypeId]: typeof HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
-  readonly exchange: NodeHttpExchange
+  readonly exchange: HttpExchange
   readonly url: string
   private readonly changes: Changes
   /** All that were made of one request read its body together. */
@@ -42,7 +43,7 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
   private ownHeaders: Headers.Headers | undefined = undefined
   private ownCookies: Readonly<Record<string, string>> | undefined = undefined
 
-  constructor(exchange: NodeHttpExchange, changes: Changes = {}, bodies: Bodies = new Bodies()) {
+  constructor(exchange: HttpExchange, changes: Changes = {}, bodies: Bodies = new Bodies()) {
     super()
     this.exchange = exchange
     this.changes = changes
@@ -54,7 +55,7 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
     return new NodeHttpRequest(this.exchange, { ...this.changes, ...changes }, this.bodies)
   }
 
-  get source(): NodeHttpExchange["request"] {
+  get source(): HttpExchange["request"] {
     return this.exchange.request
   }
 
@@ -151,11 +152,23 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
   // --- upgrade ------------------------------------------------------------------------------------------
 
   get upgrade(): Effect.Effect<Socket.Socket, HttpServerError> {
-    return Effect.fail(this.parseError("this server does not change to other protocols"))
+    return this.upgradeWith({})
   }
 
-  upgradeWith(): Effect.Effect<Socket.Socket, HttpServerError> {
-    return this.upgrade
+  upgradeWith({
+    headers = {}
+  }: {
+    readonly headers?: Headers.Input | undefined
+  }): Effect.Effect<Socket.Socket, HttpServerError> {
+    const { exchange } = this
+    if (!(exchange instanceof NodeHttpExchange) || exchange.upgrade === undefined) {
+      return Effect.fail(
+        this.parseError("this is no request for a WebSocket, and there is no other protocol")
+      )
+    }
+    return Object.keys(Headers.fromInput(headers)).length === 0
+      ? Effect.sync(() => NodeWebSocketSocket.ofExchange(exchange))
+      : Effect.fail(this.parseError("the answer to a WebSocket's handshake has no fields of others"))
   }
 
   // --- errors and looks ---------------------------------------------------------------------------------
@@ -213,7 +226,7 @@ const originForm = (target: string): string => {
 }
 
 /** The authority of an absolute target stands above `Host`. */
-const headersOf = ({ headers, url = "/" }: NodeHttpExchange["request"]): Headers.Headers => {
+const headersOf = ({ headers, url = "/" }: HttpExchange["request"]): Headers.Headers => {
   const host = url.startsWith("/") ? undefined : absolute(url)?.host
   return Headers.fromInput((host === undefined ? headers : { ...headers, host }) as Headers.Input)
 }

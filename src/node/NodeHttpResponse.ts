@@ -1,5 +1,4 @@
-/** An answer, written: Effect's `HttpServerResponse` on Node's `ServerResponse`. */
-import type * as http from "node:http"
+/** An answer, written: Effect's `HttpServerResponse` on Node's streams. */
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import type * as streamWeb from "node:stream/web"
@@ -10,11 +9,10 @@ import { causeResponse, HttpServerError, ResponseError } from "effect/http/HttpS
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
-import type { NodeHttpExchange } from "./NodeHttpExchange.ts"
+import type { AnswerBody, AnswerHeaders as Headers, HttpExchange } from "./NodeHttpExchange.ts"
 import type { NodeHttpRequest } from "./NodeHttpRequest.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
-type Headers = Record<string, string | Array<string>>
 
 /** What is smaller has left, or is in the kernel, by the time that anybody could wait for it. */
 const waitBytesMin = 1_048_576
@@ -39,43 +37,42 @@ export const write = (
 type Fail = (cause: Cause.Cause<HttpServerError>) => Effect.Effect<never, HttpServerError>
 
 const send = (
-  exchange: NodeHttpExchange,
+  exchange: HttpExchange,
   request: HttpServerRequest,
   response: Response,
   fail: Fail
 ): Effect.Effect<unknown, HttpServerError> => {
-  const { response: node } = exchange
+  const { out } = exchange
   const { body } = response
   const headers = headersOf(response)
   if (request.method === "HEAD" || HttpServerResponse.omitsBody(response)) {
-    writeHead(exchange, response, headers, false)
-    node.end()
+    writeHead(exchange, response, headers, "None")
+    out.end()
     return cancel(response)
   }
   switch (body._tag) {
     case "Empty":
-      writeHead(exchange, response, withoutBody(headers), false)
-      node.end()
+      writeHead(exchange, response, withoutBody(headers), "None")
+      out.end()
       return Effect.void
     case "Uint8Array":
-      writeHead(exchange, response, headers, false)
-      return end(node, body.text ?? body.body, body.contentLength, fail)
+      return end(exchange, response, headers, body.text ?? body.body, body.contentLength, fail)
     case "Raw":
       return sendRaw(exchange, request, response, headers, fail)
     case "FormData": {
       const form = new globalThis.Response(body.formData)
       const all = { ...headers, ...Object.fromEntries(form.headers) }
-      writeHead(exchange, response, all, true)
+      writeHead(exchange, response, all, "Stream")
       return pipe(exchange, request, response, readableOf(form.body), fail)
     }
     case "Stream":
-      writeHead(exchange, response, headers, true)
-      return pour(node, body.stream, fail)
+      writeHead(exchange, response, headers, "Stream")
+      return pour(exchange, body.stream, lengthSaid(headers), fail)
   }
 }
 
 const sendRaw = (
-  exchange: NodeHttpExchange,
+  exchange: HttpExchange,
   request: HttpServerRequest,
   response: Response,
   headers: Headers,
@@ -90,71 +87,106 @@ const sendRaw = (
         : raw instanceof globalThis.Response
           ? readableOf(raw.body)
           : undefined
-  writeHead(exchange, response, headers, readable !== undefined)
-  if (readable !== undefined) return pipe(exchange, request, response, readable, fail)
-  const bytes = raw instanceof Uint8Array || raw === undefined || raw === null ? raw : String(raw)
-  return end(exchange.response, bytes ?? "", bytes?.length ?? 0, fail)
+  if (readable !== undefined) {
+    writeHead(exchange, response, headers, "Stream")
+    return pipe(exchange, request, response, readable, fail)
+  }
+  const bytes = raw instanceof Uint8Array ? raw : raw === undefined || raw === null ? "" : String(raw)
+  return end(exchange, response, headers, bytes, Buffer.byteLength(bytes), fail)
 }
 
 const readableOf = (stream: globalThis.ReadableStream | null): Readable =>
   stream === null ? Readable.from([]) : Readable.fromWeb(stream as streamWeb.ReadableStream)
 
 const end = (
-  node: http.ServerResponse,
+  exchange: HttpExchange,
+  response: Response,
+  headers: Headers,
   bytes: string | Uint8Array,
   length: number,
   fail: Fail
 ): Effect.Effect<void, HttpServerError> => {
+  const { out, pieceBytesMax } = exchange
+  const said = lengthSaid(headers)
+  if (said !== undefined && said !== length)
+    throw new Error(`${length} bytes, and a content-length of ${said}`)
+  writeHead(exchange, response, headers, length === 0 ? "None" : "Bytes")
+  if (length > pieceBytesMax) return pour(exchange, Stream.succeed(bytesOf(bytes)), said, fail)
   if (length < waitBytesMin) {
-    node.end(bytes)
+    out.end(bytes)
     return Effect.void
   }
   return Effect.callback<void>((resume) => {
-    node.once("close", () => resume(Effect.void))
+    out.once("close", () => resume(Effect.void))
     try {
-      node.end(bytes)
+      out.end(bytes)
     } catch (defect) {
       resume(Effect.die(defect))
     }
   }).pipe(Effect.interruptible, Effect.catchCause(fail))
 }
 
+const lengthSaid = (headers: Headers): number | undefined => {
+  const said = headers["content-length"]
+  return said === undefined ? undefined : Number(said)
+}
+
+const bytesOf = (bytes: string | Uint8Array): Uint8Array =>
+  typeof bytes === "string" ? Buffer.from(bytes) : bytes
+
 /** At the pace at which the peer takes it. */
 const pour = (
-  node: http.ServerResponse,
+  { out, pieceBytesMax }: HttpExchange,
   stream: Stream.Stream<Uint8Array, unknown>,
+  said: number | undefined,
   fail: Fail
 ): Effect.Effect<void, HttpServerError> => {
   const room = Effect.callback<void>((resume) => {
-    if (!node.writableNeedDrain || node.destroyed) return resume(Effect.void)
+    if (!out.writableNeedDrain || out.destroyed) return resume(Effect.void)
     const done = () => {
-      node.off("drain", done).off("close", done)
+      out.off("drain", done).off("close", done)
       resume(Effect.void)
     }
-    node.on("drain", done).on("close", done)
-    return Effect.sync(() => void node.off("drain", done).off("close", done))
+    out.on("drain", done).on("close", done)
+    return Effect.sync(() => void out.off("drain", done).off("close", done))
   })
+  let rest = said ?? Number.POSITIVE_INFINITY
+  const put = (bytes: Uint8Array): Effect.Effect<void> => {
+    if (bytes.length > pieceBytesMax) {
+      return Effect.andThen(
+        Effect.suspend(() => put(bytes.subarray(0, pieceBytesMax))),
+        Effect.suspend(() => put(bytes.subarray(pieceBytesMax)))
+      )
+    }
+    rest -= bytes.length
+    if (rest < 0) return Effect.die(new Error(`the body has more than ${said} bytes, its content-length`))
+    return bytes.length === 0 || out.write(bytes) ? Effect.void : room
+  }
   return stream.pipe(
     Stream.orDie,
-    Stream.runForEachArray((pieces) => {
-      const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
-      return bytes.length === 0 || node.write(bytes) ? Effect.void : room
-    }),
-    Effect.andThen(Effect.sync(() => void node.end())),
+    Stream.runForEachArray((pieces) => put(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))),
+    Effect.andThen(
+      Effect.suspend(() => {
+        if (said !== undefined && rest > 0)
+          return Effect.die(new Error(`the body has less than ${said} bytes, its content-length`))
+        out.end()
+        return Effect.void
+      })
+    ),
     Effect.interruptible,
     Effect.catchCause(fail)
   )
 }
 
 const pipe = (
-  { response: node }: NodeHttpExchange,
+  { out }: HttpExchange,
   request: HttpServerRequest,
   response: Response,
   readable: Readable,
   fail: Fail
 ): Effect.Effect<void, HttpServerError> =>
   Effect.tryPromise({
-    try: (signal) => pipeline(counted(readable, response), node, { signal }),
+    try: (signal) => pipeline(counted(readable, response), out, { signal }),
     catch: (cause) =>
       new HttpServerError({
         reason: new ResponseError({ request, response, description: "the body could not be sent", cause })
@@ -195,34 +227,31 @@ const withoutBody = (headers: Headers): Headers =>
     : headers
 
 const writeHead = (
-  exchange: NodeHttpExchange,
+  exchange: HttpExchange,
   { status, statusText }: Response,
   headers: Headers,
-  isStream: boolean
+  body: AnswerBody
 ): void => {
   // Node sends 1xx as an answer that another one follows.
   if (!(status >= 200 && status <= 599)) throw new RangeError(`${status} is no status of an answer`)
-  const all = exchange.closes(isStream) ? { ...headers, connection: "close" } : headers
-  if (statusText === undefined) exchange.response.writeHead(status, all)
-  else exchange.response.writeHead(status, statusText, all)
+  exchange.writeHead(status, statusText, headers, body)
 }
 
 const failing =
-  (exchange: NodeHttpExchange, response: Response): Fail =>
+  (exchange: HttpExchange, response: Response): Fail =>
   (cause) =>
     Effect.flatMap(causeResponse(cause), ([answer, rest]) => {
-      const { response: node } = exchange
-      const begun = node.headersSent
+      const { out } = exchange
+      const begun = exchange.headersSent
       if (!begun) {
         try {
-          writeHead(exchange, answer.status < 200 ? failure : answer, withoutBody({}), false)
+          writeHead(exchange, answer.status < 200 ? failure : answer, withoutBody({}), "None")
         } catch {
-          node.destroy()
+          exchange.breakOff()
         }
       }
-      // Ended as usual, a part would pass for the whole.
-      if (begun) node.destroy()
-      else if (!node.writableEnded && !node.destroyed) node.end()
+      if (begun) exchange.breakOff()
+      else if (!out.writableEnded && !out.destroyed) out.end()
       return Effect.failCause(begun ? Cause.combine(cause, Cause.die(response)) : rest)
     })
 

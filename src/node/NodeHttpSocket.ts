@@ -1,7 +1,7 @@
 /** What Node's HTTP reads from and writes to: the very socket where the connection is an untouched one of Node's, else a stream over it. */
 import * as net from "node:net"
 import type { Duplex } from "node:stream"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Closeable } from "../reactor/Transport.ts"
@@ -11,7 +11,11 @@ import { TransportDuplex } from "./TransportDuplex.ts"
 export type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
 interface Internals {
-  _handle: { readonly writeQueueSize?: number } | null
+  _handle: {
+    readonly writeQueueSize?: number
+    reading?: boolean
+    readonly readStart?: () => void
+  } | null
 }
 
 /** The stream takes over all that was received and not consumed; the transport's `abort` ends it, whatever it is. */
@@ -19,10 +23,32 @@ export const of = (transport: Closeable, run: Run): Duplex =>
   (transport instanceof NodeTransport ? takeSocket(transport, run) : undefined) ??
   new HttpDuplex(transport, run)
 
+/** The connection as a transport again, for another protocol. */
+export const back = (transport: Closeable, stream: Duplex): Effect.Effect<Closeable> => {
+  if (stream instanceof HttpDuplex) return Effect.as(stream.leave, transport)
+  return Effect.sync(() => (transport as NodeTransport).retaken())
+}
+
 /** Bytes that were written, and did not leave yet. It is the same at two times if the peer takes nothing. */
 export const pendingBytes = (stream: Duplex): number =>
   // A write that is under way goes piece by piece, which only the handle tells.
   stream.writableLength === 0
+    ? 0
+    : stream.writableLength + ((stream as unknown as Partial<Internals>)._handle?.writeQueueSize ?? 0)
+
+/** For nghttp2, which takes what the stream holds already in a moment, and reads past it from then on. */
+export const hold = (stream: Duplex): void => {
+  if (!(stream instanceof net.Socket)) return
+  stream.pause()
+  const handle = (stream as unknown as Internals)._handle
+  if (handle === null || handle.reading === true) return
+  handle.reading = true
+  handle.readStart?.()
+}
+
+/** The same for a connection whose handle was given to nghttp2, which writes past the stream. */
+export const queuedBytes = (stream: Duplex): number =>
+  stream.destroyed
     ? 0
     : stream.writableLength + ((stream as unknown as Partial<Internals>)._handle?.writeQueueSize ?? 0)
 

@@ -206,6 +206,14 @@ export class NodeTransport extends StreamTransport implements Timed {
     socket.off("drain", onDrain)
   }
 
+  /** The socket as a transport again, when whoever it was given to is done with it. */
+  retaken(): NodeTransport {
+    const { carrier, ends, security, shared, socket } = this
+    socket.off("error", onError)
+    socket.off("close", onClose)
+    return new NodeTransport(socket, shared, ends, security, carrier)
+  }
+
   // --- events -------------------------------------------------------------------------------------------
 
   /** @internal */

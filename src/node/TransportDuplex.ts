@@ -2,7 +2,7 @@ import { Duplex } from "node:stream"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Immediate from "../reactor/Immediate.ts"
 import type { TransportError, TransportReason } from "../reactor/ReactorError.ts"
@@ -65,6 +65,7 @@ export class TransportDuplex extends Duplex {
   // --- input --------------------------------------------------------------------------------------------
 
   override _read(): void {
+    if (this.left) return
     this.wanted = true
     if (this.reading === undefined) {
       const reading = this.run(this.transport.receiveEach((bytes) => this.hand(bytes)))
@@ -92,8 +93,19 @@ export class TransportDuplex extends Duplex {
     })
   })
 
+  /** For who goes on with the transport itself: it is given back what was read of it. Nobody may use the stream then. */
+  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
+    this.left = true
+    const { reading } = this
+    const rest = Effect.suspend(() => {
+      const bytes = this.readableLength > 0 ? (this.read() as Uint8Array | null) : null
+      return bytes === null ? Effect.void : this.transport.unread(bytes)
+    })
+    return reading === undefined ? rest : Effect.andThen(Fiber.interrupt(reading), rest)
+  })
+
   private finishReading(exit: Exit.Exit<void, TransportError>): void {
-    if (this.destroyed) return
+    if (this.destroyed || this.left) return
     if (Exit.isSuccess(exit)) {
       this.push(null)
     } else {

@@ -121,7 +121,8 @@ const proxyHeader = "PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\n"
 export const serving = Effect.fnUntraced(function* (
   kind: Kind,
   options?: HttpServer.Options,
-  application?: Layer.Layer<never, never, EffectHttpServer.HttpServer>
+  application?: Layer.Layer<never, never, EffectHttpServer.HttpServer>,
+  alpn?: ReadonlyArray<string>
 ) {
   const gate = yield* makeGate
   const reactor = yield* Layer.build(kind === "memory" ? MemoryReactor.layer() : NodeReactor.layer)
@@ -149,7 +150,7 @@ export const serving = Effect.fnUntraced(function* (
         ? Endpoint.tcpClient(inetOf(bound.address))
         : Endpoint.tlsClient({
             ...inetOf(bound.address),
-            tls: { authorities: tls.client.authorities, serverName: "localhost" }
+            tls: { authorities: tls.client.authorities, serverName: "localhost", alpn }
           })
   const connect = Effect.gen(function* () {
     const transport = yield* Effect.provide(

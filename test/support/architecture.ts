@@ -34,8 +34,8 @@ const floors: Readonly<Record<string, ReadonlyArray<string> | "anything but node
 
 const family: ReadonlyArray<string> = [...kernel, "auth", "terminal"]
 
-/** What a family may import besides, because its engine is the platform's: HTTP is parsed by Node (llhttp). */
-const engines: Readonly<Record<string, ReadonlyArray<string>>> = { http: ["node"] }
+/** What a family may import besides, because its engine is the platform's: HTTP is parsed by Node (llhttp), frames are read by `ws`. */
+const engines: Readonly<Record<string, ReadonlyArray<string>>> = { http: ["node"], websocket: ["node"] }
 
 const folderOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : ".")
 

@@ -43,7 +43,7 @@ export const which = (program: string): string | undefined => whichAll(program)[
 const program = (name: string, debian: string): Peer => ({ name, debian, path: which(name) })
 
 /** A Python that has the module: any on PATH, since Debian's packages are only for Debian's own. */
-const pythonWith = (module: string, debian: string): Peer => {
+export const pythonWith = (module: string, debian: string): Peer => {
   const has = (python: string): boolean => {
     try {
       execFileSync(python, ["-c", `import ${module}`], { stdio: "ignore", timeout: 10_000 })

@@ -70,6 +70,11 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
     load: () => import("./telnet.ts")
   },
   {
+    name: "web",
+    description: "serves the files of a directory over HTTP",
+    load: () => import("./web.ts")
+  },
+  {
     name: "portforward",
     description: "passes connections on to another place",
     load: () => import("./portforward.ts")

@@ -1,0 +1,185 @@
+/** One request of HTTP/2 and its answer: a stream. */
+import * as http from "node:http"
+import * as http2 from "node:http2"
+import type * as Fiber from "effect/Fiber"
+import { ClientAbort } from "effect/http/HttpServerError"
+import type { Transport } from "../reactor/Transport.ts"
+import { endDeadline, type Timed } from "./DeadlineQueue.ts"
+import { NodeHttpBody } from "./NodeHttpBody.ts"
+import type { AnswerBody, AnswerHeaders, HttpExchange } from "./NodeHttpExchange.ts"
+
+export interface Http2ExchangeHost {
+  readonly transport: Transport
+  /** It is answered, and its handler is done. */
+  readonly settled: () => void
+}
+
+const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = http2.constants
+
+export class NodeHttp2Exchange implements HttpExchange, Timed {
+  readonly request: HttpExchange["request"]
+  readonly out: http2.ServerHttp2Stream
+  readonly host: Http2ExchangeHost
+  readonly body: NodeHttpBody
+  readonly fault: number | undefined
+  /** That a peer takes something is seen whenever such a piece has left. */
+  readonly pieceBytesMax = 32_768
+  deadline: Timed["deadline"] = undefined
+  private expectsContinue: boolean
+  private fiber: Fiber.Fiber<void> | undefined = undefined
+  private lost = false
+  private drains = 0
+  private pending = ""
+  private pendingSince = 0
+
+  constructor(
+    stream: http2.ServerHttp2Stream,
+    headers: http2.IncomingHttpHeaders,
+    host: Http2ExchangeHost,
+    fault: number | undefined
+  ) {
+    this.out = stream
+    this.host = host
+    this.fault = fault
+    this.request = requestOf(headers)
+    this.expectsContinue = headers.expect !== undefined
+    this.body = new NodeHttpBody({
+      message: stream,
+      length: stream.endAfterHeaders ? 0 : lengthOf(headers),
+      isComplete: () => this.isBodyComplete,
+      onWanted: () => this.sayContinue()
+    })
+    stream.on("aborted", () => {
+      this.lose()
+      // What is left of a body keeps it, else.
+      process.nextTick(() => stream.destroy())
+    })
+    stream.on("error", () => {})
+    if (stream.endAfterHeaders) return
+    stream.on("end", () => endDeadline(this))
+    // Node has ended this side already where no body may follow.
+    if (this.request.method !== "HEAD") stream.on("finish", () => this.body.discard(this.leaveBody))
+  }
+
+  /** The stream ends in any case: only what the peer has ended is all of it. */
+  private get isBodyComplete(): boolean {
+    const { out } = this
+    return (
+      out.endAfterHeaders || (out.readableEnded && !out.aborted && (out.rstCode ?? 0) === NGHTTP2_NO_ERROR)
+    )
+  }
+
+  /** The answer does not depend on the rest of the body (RFC 9113 §8.1). */
+  private readonly leaveBody = (): void => {
+    if (!this.out.closed) this.out.close(NGHTTP2_NO_ERROR)
+  }
+
+  private sayContinue(): void {
+    if (!this.expectsContinue) return
+    this.expectsContinue = false
+    if (!this.out.headersSent && !this.isLost) this.out.additionalHeaders({ ":status": 100 })
+  }
+
+  // --- answering ----------------------------------------------------------------------------------------
+
+  begin(): void {}
+
+  answeredBy(fiber: Fiber.Fiber<void>): void {
+    this.fiber = fiber
+    fiber.addObserver(() => this.host.settled())
+    if (this.lost) this.lose()
+  }
+
+  get isLost(): boolean {
+    return this.lost || this.out.destroyed || this.out.closed
+  }
+
+  get headersSent(): boolean {
+    return this.out.headersSent
+  }
+
+  /** There is no text of a status (RFC 9113 §8.3.2), and nothing that concerns the connection (§8.2.2). */
+  writeHead(status: number, _: string | undefined, headers: AnswerHeaders, body: AnswerBody): void {
+    const { out } = this
+    const all: http2.OutgoingHttpHeaders = { ":status": status }
+    for (const name of Object.keys(headers)) {
+      if (ofConnection.has(name)) continue
+      http.validateHeaderName(name)
+      http.validateHeaderValue(name, String(headers[name]))
+      all[name] = headers[name]
+    }
+    if (body !== "None") out.on("drain", () => void this.drains++)
+    out.respond(all, { endStream: body === "None" })
+  }
+
+  refuse(status: number): void {
+    if (this.out.headersSent || this.out.closed || this.out.destroyed) return
+    this.out.respond({ ":status": status, "content-length": 0 }, { endStream: true })
+    if (!this.out.endAfterHeaders) this.body.discard(this.leaveBody)
+  }
+
+  // --- ending -------------------------------------------------------------------------------------------
+
+  /** Nobody waits for the answer any more. */
+  lose(): void {
+    this.lost = true
+    this.fiber?.interruptUnsafe(undefined, ClientAbort.annotation)
+  }
+
+  breakOff(): void {
+    if (!this.out.closed) this.out.close(NGHTTP2_INTERNAL_ERROR)
+  }
+
+  /** Whether it was closed before all of the answer had left. */
+  get isBrokenOff(): boolean {
+    const { out } = this
+    return !out.headersSent || out.aborted || (out.rstCode ?? 0) !== NGHTTP2_NO_ERROR
+  }
+
+  /** Its body takes too long. */
+  onDeadline(): void {
+    const { out } = this
+    this.lose()
+    if (out.headersSent) return out.close(NGHTTP2_CANCEL)
+    this.refuse(408)
+    this.leaveBody()
+  }
+
+  /** Resets it where nothing was taken for so long, in milliseconds, of what waits. */
+  cutIfStuck(now: number, millis: number): void {
+    const { out } = this
+    const pending = `${out.writableLength} ${this.drains}`
+    if (out.writableLength === 0 || pending !== this.pending) {
+      this.pending = pending
+      this.pendingSince = now
+    } else if (now - this.pendingSince >= millis) {
+      out.close(NGHTTP2_CANCEL)
+      this.lose()
+      out.destroy()
+    }
+  }
+}
+
+/** RFC 9113 §8.2.2. */
+const ofConnection = new Set([
+  "connection",
+  "http2-settings",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade"
+])
+
+const lengthOf = ({ "content-length": length }: http2.IncomingHttpHeaders): number | undefined =>
+  length === undefined ? undefined : Number(length)
+
+/** As with HTTP/1: the authority is the host. */
+const requestOf = (headers: http2.IncomingHttpHeaders): HttpExchange["request"] => {
+  const plain = Object.create(null) as http.IncomingHttpHeaders
+  const authority = headers[":authority"]
+  if (authority !== undefined) plain.host = authority
+  for (const name of Object.keys(headers)) {
+    if (!name.startsWith(":") && (name !== "host" || authority === undefined)) plain[name] = headers[name]
+  }
+  return { method: headers[":method"], url: headers[":path"], headers: plain }
+}

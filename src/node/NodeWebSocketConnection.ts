@@ -1,0 +1,471 @@
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as Pull from "effect/Pull"
+import * as Immediate from "../reactor/Immediate.ts"
+import type { TransportError } from "../reactor/ReactorError.ts"
+import type { Closeable, Transport } from "../reactor/Transport.ts"
+import { type Control, type Message, NodeWebSocketDecoder } from "./NodeWebSocketDecoder.ts"
+import type { Deflate } from "./NodeWebSocketDeflate.ts"
+import * as WebSocketError from "./NodeWebSocketError.ts"
+import * as Frame from "./NodeWebSocketFrame.ts"
+import { NodeWebSocketInbox } from "./NodeWebSocketInbox.ts"
+import type { Limits } from "./NodeWebSocketLimits.ts"
+import type * as Tls from "../reactor/Tls.ts"
+import { NodeWebSocketSender, type Prepared } from "./NodeWebSocketSender.ts"
+
+type Failure = WebSocketError.WebSocketError
+type Outcome = Exit.Exit<WebSocketError.Close, Failure>
+type Act<E, R> = (message: Message) => Effect.Effect<void, E, R>
+
+/** Ends a receive loop: the outcome says why. */
+const over = Symbol("spindle/NodeWebSocketConnection/over")
+
+/** What a receive loop was ended by; the transport's own errors come bare. */
+class Stopped<E> {
+  readonly error: E | typeof over
+  constructor(error: E | typeof over) {
+    this.error = error
+  }
+}
+
+const stopped = Effect.fail<typeof over>(over)
+
+/** What both sides have agreed upon. */
+export interface Agreed {
+  readonly isServer: boolean
+  /** The subprotocol; empty: none. */
+  readonly protocol: string
+  readonly deflate: Deflate | undefined
+}
+
+/** A transport, and how to close it. */
+export type Carrier = Transport & Pick<Closeable, "close">
+
+/** A WebSocket on a transport, from the end of its handshake. */
+export class NodeWebSocketConnection {
+  readonly transport: Carrier
+  readonly agreed: Agreed
+  /** It has been over for a while, and its scope is still open: whoever uses it does not look. */
+  onAbandoned: (() => void) | undefined = undefined
+  /** Something came. */
+  onActivity: (() => void) | undefined = undefined
+  private readonly limits: Limits
+  private readonly run: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  private readonly decoder: NodeWebSocketDecoder
+  private readonly sender: NodeWebSocketSender
+  private readonly inbox: NodeWebSocketInbox
+  private readonly done = Deferred.makeUnsafe<WebSocketError.Close, Failure>()
+  private outcome: Outcome | undefined = undefined
+  private closing: { readonly code: number; readonly reason: string } | undefined = undefined
+  private patience: Fiber.Fiber<void> | undefined = undefined
+  private farewell: Fiber.Fiber<void> | undefined = undefined
+  private isLeft = false
+  private watch: Fiber.Fiber<void> | undefined = undefined
+  /** What came last is being worked on: nothing more is read meanwhile. */
+  isHolding = false
+  /** A loop of the application's receives. */
+  private isLooping = false
+  /** Receives while nobody does, so that pings are answered and the end is seen. */
+  private pump: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private isPumpDue = false
+  /** What came, and was not inflated yet. */
+  private rest: Array<Uint8Array> = []
+  private isInflating = false
+  private readonly pongs = new Map<string, () => void>()
+  private pings = 0
+
+  constructor(transport: Carrier, agreed: Agreed, limits: Limits, context: Context.Context<never>) {
+    const { deflate, isServer } = agreed
+    this.transport = transport
+    this.agreed = agreed
+    this.limits = limits
+    this.run = Effect.runForkWith(context)
+    this.decoder = new NodeWebSocketDecoder(limits, isServer, deflate)
+    this.sender = new NodeWebSocketSender(
+      transport,
+      !isServer,
+      deflate,
+      limits.compression?.thresholdBytes ?? Number.POSITIVE_INFINITY
+    )
+    this.inbox = new NodeWebSocketInbox(limits.receiveBytesMax)
+    this.pumpLater()
+  }
+
+  get local(): NetAddress.SocketAddress {
+    return this.transport.local
+  }
+
+  get peer(): NetAddress.SocketAddress {
+    return this.transport.peer
+  }
+
+  get security(): Tls.Security {
+    return this.transport.security
+  }
+
+  get protocol(): string {
+    return this.agreed.protocol
+  }
+
+  get isCompressed(): boolean {
+    return this.agreed.deflate !== undefined
+  }
+
+  /** How it ended; waits for that. */
+  get closed(): Effect.Effect<WebSocketError.Close, Failure> {
+    return Deferred.await(this.done)
+  }
+
+  // --- receiving ----------------------------------------------------------------------------------------
+
+  readonly receiveEach = <E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> =>
+    Effect.suspend(() => {
+      if (this.isLooping || this.inbox.isAwaited) return this.busy
+      this.isLooping = true
+      const begin = Immediate.beginning(act)
+      const received = Effect.suspend(() => Effect.andThen(this.handOut(begin), this.loop(begin)))
+      return Effect.ensuring(
+        this.pump === undefined ? received : Effect.andThen(this.stopPump, received),
+        Effect.sync(() => {
+          this.isLooping = false
+          this.pumpLater()
+        })
+      )
+    })
+
+  /** The next message. */
+  readonly receive: Pull.Pull<Message, Failure, WebSocketError.Close> = Effect.suspend(() =>
+    this.taking(() => this.inbox.take())
+  )
+
+  /** All that came, at least one. */
+  readonly receiveAll: Pull.Pull<ReadonlyArray<Message>, Failure, WebSocketError.Close> = Effect.suspend(() =>
+    this.taking(() => (this.inbox.isEmpty ? undefined : this.inbox.takeAll()))
+  )
+
+  private taking<A>(take: () => A | undefined): Pull.Pull<A, Failure, WebSocketError.Close> {
+    if (this.isLooping || this.inbox.isAwaited) return this.busy
+    const taken = take()
+    if (taken !== undefined) return Effect.succeed(taken)
+    const { outcome } = this
+    if (outcome !== undefined) {
+      return Exit.isSuccess(outcome) ? Cause.done(outcome.value) : Effect.failCause(outcome.cause)
+    }
+    this.startPump()
+    if (!this.inbox.isEmpty || (this.outcome as Outcome | undefined) !== undefined) return this.taking(take)
+    return Effect.flatMap(this.inbox.arrival, () => this.taking(take))
+  }
+
+  private get busy(): Effect.Effect<never, Failure> {
+    return Effect.fail(this.error("receive", new WebSocketError.Busy()))
+  }
+
+  private handOut<E, R>(act: Act<E, R>): Effect.Effect<void, E, R> {
+    for (;;) {
+      const message = this.inbox.take()
+      if (message === undefined) return Effect.void
+      const left = act(message)
+      if (left !== Effect.void) return Effect.flatMap(left, () => this.handOut(act))
+    }
+  }
+
+  private loop<E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> {
+    const released = Effect.sync(() => {
+      this.isHolding = false
+      this.onActivity?.()
+    })
+    const fed = (left: Effect.Effect<void, E | typeof over, R>) => {
+      if (left === Effect.void) return left as Effect.Effect<void>
+      this.isHolding = true
+      return Effect.ensuring(
+        Effect.mapError(left, (error) => new Stopped<E>(error)),
+        released
+      )
+    }
+    const receiving = Effect.suspend(() =>
+      this.outcome === undefined
+        ? this.transport.receiveEach((bytes) => fed(this.take(bytes, act)))
+        : Effect.void
+    )
+    return Effect.matchEffect(Effect.andThen(fed(this.unfinished(act)), receiving), {
+      onSuccess: () => {
+        this.lost(undefined)
+        return this.closed
+      },
+      onFailure: (error): Effect.Effect<WebSocketError.Close, E | Failure> => {
+        if (!(error instanceof Stopped)) this.lost(error)
+        else if (error.error !== over) return Effect.fail(error.error)
+        return this.closed
+      }
+    })
+  }
+
+  private take<E, R>(bytes: Uint8Array, act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
+    this.onActivity?.()
+    if (this.decoder.inflates) {
+      this.rest.push(bytes)
+      return this.inflate(act)
+    }
+    const pushed = this.decoder.push(bytes)
+    return pushed === Effect.void ? this.drain(act) : Effect.flatMap(pushed, () => this.drain(act))
+  }
+
+  /** Whoever received before may have been interrupted in the middle. */
+  private unfinished<E, R>(act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
+    if (this.outcome !== undefined) return stopped
+    return this.rest.length > 0 ? Effect.andThen(this.drain(act), this.inflate(act)) : this.drain(act)
+  }
+
+  /** Piece by piece: what comes out is received before more is inflated. */
+  private inflate<E, R>(act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
+    return Effect.suspend(() => {
+      const piece = this.nextPiece()
+      if (piece === undefined) return Effect.void
+      this.isInflating = true
+      const pushed = Effect.map(this.decoder.push(piece), () => {
+        this.isInflating = false
+        if (this.outcome !== undefined) this.agreed.deflate?.cleanup()
+      })
+      return Effect.flatMap(Effect.uninterruptible(pushed), () =>
+        Effect.andThen(this.drain(act), this.inflate(act))
+      )
+    })
+  }
+
+  private nextPiece(): Uint8Array | undefined {
+    const [first] = this.rest
+    const { pieceBytesMax } = this.decoder
+    if (first === undefined || first.length <= pieceBytesMax) return this.rest.shift()
+    this.rest[0] = first.subarray(pieceBytesMax)
+    return first.subarray(0, pieceBytesMax)
+  }
+
+  private drain<E, R>(act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
+    for (;;) {
+      if (this.outcome !== undefined) return stopped
+      const next = this.decoder.next()
+      if (next === undefined) return this.decoder.fault === undefined ? Effect.void : this.violated()
+      const left: Effect.Effect<void, E | typeof over, R> =
+        typeof next === "string" || next instanceof Uint8Array ? act(next) : this.control(next)
+      if (left !== Effect.void) return Effect.flatMap(left, () => this.drain(act))
+    }
+  }
+
+  // --- receiving while nobody does ----------------------------------------------------------------------
+
+  /** Not at once: mostly, somebody receives by then. */
+  private pumpLater(): void {
+    if (this.isPumpDue || this.outcome !== undefined) return
+    this.isPumpDue = true
+    setImmediate(() => {
+      this.isPumpDue = false
+      this.startPump()
+    })
+  }
+
+  private startPump(): void {
+    if (this.isLooping || this.pump !== undefined || this.outcome !== undefined) return
+    this.pump = this.run(Effect.exit(Effect.suspend(() => this.loop(this.inbox.put))))
+  }
+
+  private readonly stopPump: Effect.Effect<void> = Effect.suspend(() => {
+    const { pump } = this
+    this.pump = undefined
+    return pump === undefined ? Effect.void : Fiber.interrupt(pump)
+  })
+
+  // --- control frames -----------------------------------------------------------------------------------
+
+  private control(control: Control): Effect.Effect<void, typeof over> {
+    switch (control._tag) {
+      case "Ping": {
+        if (this.closing !== undefined) return Effect.void
+        const left = this.sender.control(Frame.opcode.pong, control.data)
+        // That it is lost is found by who receives.
+        return left === Effect.void ? Effect.void : Effect.ignore(left)
+      }
+      case "Pong":
+        this.pongs.get(Frame.bufferOf(control.data).toString("latin1"))?.()
+        return Effect.void
+      case "Close":
+        this.peerClosed(control.code, control.reason)
+        return stopped
+    }
+  }
+
+  private peerClosed(code: number, reason: string): void {
+    const { closing } = this
+    if (closing !== undefined) {
+      this.settle(Exit.succeed(new WebSocketError.Close({ ...closing, by: "Us", isClean: true })))
+    } else {
+      this.closing = { code, reason }
+      const answer = this.sender.close(code === noCode ? undefined : code, "")
+      this.settle(Exit.succeed(new WebSocketError.Close({ code, reason, by: "Peer", isClean: true })), answer)
+    }
+  }
+
+  private violated(): Effect.Effect<never, typeof over> {
+    const fault = this.decoder.fault!
+    const answer = this.closing === undefined ? this.sender.close(fault.code, "") : Effect.void
+    this.closing ??= { code: fault.code, reason: "" }
+    this.settle(Exit.fail(this.error("receive", fault)), answer)
+    return stopped
+  }
+
+  // --- sending ------------------------------------------------------------------------------------------
+
+  readonly send = Immediate.lift((message: Message | Prepared): Effect.Effect<void, Failure> =>
+    this.closing === undefined && this.outcome === undefined
+      ? this.sent(this.sender.message(message))
+      : this.refused
+  )
+
+  /** At most 125 bytes. */
+  readonly ping = (data: string | Uint8Array = ""): Effect.Effect<void, Failure> =>
+    Effect.suspend(() => {
+      if (this.closing !== undefined || this.outcome !== undefined) return this.refused
+      const bytes = Frame.bufferOf(data)
+      return bytes.length > Frame.controlBytesMax
+        ? this.unsendable(`a ping has at most ${Frame.controlBytesMax} bytes`)
+        : this.sent(this.sender.control(Frame.opcode.ping, bytes))
+    })
+
+  /** Sends a ping, and waits for its own pong. Somebody must be receiving, or nobody. */
+  readonly pingPong: Effect.Effect<void, Failure> = Effect.suspend(() => {
+    const data = `spindle ${++this.pings}`
+    const answered = Effect.callback<void>((resume) => {
+      this.pongs.set(data, () => resume(Effect.void))
+    })
+    return Effect.raceFirst(
+      Effect.andThen(this.ping(data), answered),
+      Effect.flatMap(this.closed, () => this.refused)
+    ).pipe(Effect.ensuring(Effect.sync(() => this.pongs.delete(data))))
+  })
+
+  private sent(left: Effect.Effect<void, TransportError>): Effect.Effect<void, Failure> {
+    return left === Effect.void
+      ? Effect.void
+      : Effect.mapError(left, (cause) => this.error("send", new WebSocketError.Lost({ cause })))
+  }
+
+  private get refused(): Effect.Effect<never, Failure> {
+    const { closing, outcome } = this
+    const ended = outcome !== undefined && Exit.isSuccess(outcome) ? outcome.value : undefined
+    const close =
+      ended ??
+      (closing === undefined ? undefined : new WebSocketError.Close({ ...closing, by: "Us", isClean: false }))
+    return Effect.fail(this.error("send", new WebSocketError.Closed({ close })))
+  }
+
+  private unsendable(detail: string): Effect.Effect<never, Failure> {
+    return Effect.fail(this.error("send", new WebSocketError.Unsendable({ detail })))
+  }
+
+  // --- ending -------------------------------------------------------------------------------------------
+
+  /** Sends a Close, behind what was sent. The end comes when the peer has answered, or not in time. */
+  readonly close = (code = 1000, reason = ""): Effect.Effect<void, Failure> =>
+    Effect.suspend(() => {
+      if (!WebSocketError.isSendable(code)) return this.unsendable(`${code} is no code to close with`)
+      if (Buffer.byteLength(reason) > Frame.controlBytesMax - 2) {
+        return this.unsendable(`a reason has at most ${Frame.controlBytesMax - 2} bytes`)
+      }
+      if (this.closing !== undefined || this.outcome !== undefined) return Effect.void
+      this.closing = { code, reason }
+      this.inbox.loosen()
+      this.pumpLater()
+      this.patience = this.run(
+        Effect.andThen(
+          Effect.sleep(this.limits.closeTimeout),
+          Effect.sync(() => this.unanswered())
+        )
+      )
+      return this.sent(this.sender.close(code, reason))
+    })
+
+  /** As `close`, for who does not wait. */
+  goAway(code: number): void {
+    this.run(Effect.ignore(this.close(code)))
+  }
+
+  private unanswered(): void {
+    const { closing } = this
+    if (closing === undefined) return
+    this.settle(Exit.succeed(new WebSocketError.Close({ ...closing, by: "Us", isClean: false })))
+  }
+
+  /** Without a Close; the peer sees a reset. */
+  readonly abort: Effect.Effect<void> = Effect.suspend(() => {
+    this.settle(Exit.fail(this.error("receive", new WebSocketError.Closed({ close: undefined }))))
+    return this.transport.abort
+  })
+
+  /** As `ping`, for who does not wait. */
+  ask(): void {
+    this.run(Effect.ignore(this.ping()))
+  }
+
+  /** The peer gives no sign of life. */
+  silent(): void {
+    this.settle(Exit.fail(this.error("receive", new WebSocketError.Silent())))
+    this.run(this.transport.abort)
+  }
+
+  /** The end of its scope: says why, waits for the answer, and for the end of the connection. */
+  readonly shutdown = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      this.isLeft = true
+      this.watch?.interruptUnsafe()
+      this.run(Effect.ignore(this.close(codeOf(exit))))
+      return Effect.andThen(
+        Effect.exit(this.closed),
+        Effect.suspend(() => Fiber.await(this.farewell!))
+      )
+    })
+
+  private lost(cause: TransportError | undefined): void {
+    if (this.closing !== undefined) this.unanswered()
+    else this.settle(Exit.fail(this.error("receive", new WebSocketError.Lost({ cause }))))
+  }
+
+  private settle(outcome: Outcome, last: Effect.Effect<void, TransportError> = Effect.void): void {
+    if (this.outcome !== undefined) return
+    this.outcome = outcome
+    this.patience?.interruptUnsafe()
+    this.inbox.wake()
+    this.rest = []
+    if (!this.isInflating) this.agreed.deflate?.cleanup()
+    this.farewell = this.run(Effect.andThen(Effect.ignore(last), this.transport.close))
+    Deferred.doneUnsafe(this.done, outcome)
+    if (this.onAbandoned !== undefined) setImmediate(() => this.watchUser())
+  }
+
+  private watchUser(): void {
+    if (this.isLeft) return
+    this.watch = this.run(
+      Effect.andThen(
+        Effect.sleep(this.limits.afterTimeout),
+        Effect.sync(() => this.onAbandoned?.())
+      )
+    )
+  }
+
+  private error(operation: "receive" | "send", reason: WebSocketError.Reason): Failure {
+    return new WebSocketError.WebSocketError({ operation, reason })
+  }
+}
+
+/** A Close without a code is told as this one, which cannot be sent (RFC 6455 §7.1.5). */
+const noCode = 1005
+
+const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return WebSocketError.CloseCode.normal
+  return Cause.hasInterruptsOnly(exit.cause)
+    ? WebSocketError.CloseCode.goingAway
+    : WebSocketError.CloseCode.internalError
+}

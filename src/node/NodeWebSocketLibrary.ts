@@ -1,0 +1,73 @@
+/** What is used of the `ws` package: its reader of frames, its compression, the syntax of its header fields. Its typings know its sockets only. */
+import * as ws from "ws"
+
+/** Reads frames. It is a `stream.Writable`, of which only this one method is used: it calls back at once where nothing is inflated. */
+export interface Receiver {
+  readonly on: {
+    (event: "message", listener: (data: Buffer, isBinary: boolean) => void): Receiver
+    (event: "ping" | "pong", listener: (data: Buffer) => void): Receiver
+    (event: "conclude", listener: (code: number, reason: Buffer) => void): Receiver
+    (event: "error", listener: (error: Error) => void): Receiver
+  }
+  readonly _write: (bytes: Buffer, encoding: "buffer", callback: (error?: Error | null) => void) => void
+}
+
+export interface ReceiverOptions {
+  readonly isServer: boolean
+  readonly maxPayload: number
+  readonly maxFragments: number
+  readonly maxBufferedChunks: number
+  readonly extensions: Readonly<Record<string, Deflate>>
+}
+
+export interface Deflate {
+  readonly params: Readonly<Record<string, unknown>> | null
+  readonly offer: () => Readonly<Record<string, unknown>>
+  /** Throws for parameters that cannot be had. */
+  readonly accept: (
+    offers: ReadonlyArray<Readonly<Record<string, unknown>>>
+  ) => Readonly<Record<string, unknown>>
+  readonly compress: (
+    data: Buffer,
+    fin: boolean,
+    callback: (error: Error | null, data: Buffer) => void
+  ) => void
+  readonly cleanup: () => void
+}
+
+export interface DeflateOptions {
+  readonly isServer: boolean
+  readonly maxPayload: number
+  readonly threshold: number
+  readonly concurrencyLimit: number
+  readonly serverNoContextTakeover?: boolean
+  readonly clientNoContextTakeover?: boolean
+  readonly zlibDeflateOptions: { readonly level: number; readonly memLevel: number }
+}
+
+interface FrameOptions {
+  readonly fin: boolean
+  readonly mask: boolean
+  readonly opcode: number
+  readonly readOnly: boolean
+  readonly rsv1: boolean
+}
+
+interface Library {
+  readonly Receiver: new (options: ReceiverOptions) => Receiver
+  readonly Sender: { readonly frame: (data: Buffer, options: FrameOptions) => ReadonlyArray<Buffer> }
+  readonly PerMessageDeflate: new (options: DeflateOptions) => Deflate
+  readonly extension: {
+    /** Throws a `SyntaxError`. */
+    readonly parse: (
+      field: string
+    ) => Readonly<Record<string, ReadonlyArray<Readonly<Record<string, unknown>>>>>
+    readonly format: (extensions: Readonly<Record<string, unknown>>) => string
+  }
+  readonly subprotocol: {
+    /** Throws a `SyntaxError`, also for what is named twice. */
+    readonly parse: (field: string) => ReadonlySet<string>
+  }
+}
+
+export const { extension, PerMessageDeflate, Receiver, Sender, subprotocol } = ws as unknown as Library

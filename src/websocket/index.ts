@@ -1,0 +1,5 @@
+export * as Broadcast from "./Broadcast.ts"
+export * as WebSocket from "./WebSocket.ts"
+export * as WebSocketClient from "./WebSocketClient.ts"
+export * as WebSocketError from "./WebSocketError.ts"
+export * as WebSocketServer from "./WebSocketServer.ts"

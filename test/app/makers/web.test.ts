@@ -1,0 +1,112 @@
+/** `spindle web`. */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { maker } from "../../../src/app/makers/web.ts"
+import * as Endpoint from "../../../src/reactor/Endpoint.ts"
+import { Reactor } from "../../../src/reactor/Reactor.ts"
+import { get, received } from "../../http/httpKit.ts"
+import { directory, parse, write } from "../../http/staticKit.ts"
+import { world } from "../../memory/pair.ts"
+import { observed } from "../../protocol/serving.ts"
+import { run } from "../running.ts"
+import { service } from "./making.ts"
+
+const serving = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+  const { reactor } = yield* world()
+  const running = yield* Effect.provideService(run(yield* service(maker, args)), Reactor, reactor)
+  const ask = (port: number, target: string, headers = "") =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const client = yield* reactor.connect(Endpoint.tcpClient({ host: "127.0.0.1", port }))
+        yield* client.send(get(target, `Connection: close\r\n${headers}`))
+        return parse(yield* received(client))
+      })
+    )
+  return { ask, running }
+})
+
+const www = Effect.gen(function* () {
+  const root = yield* directory
+  write(root, "index.htm", "home")
+  write(root, "about.html", "about")
+  write(root, "data", "data")
+  write(root, "sub/.hidden", "hidden")
+  return root
+})
+
+describe("web", () => {
+  it.live("serves a directory on loopback, and tells where", () =>
+    observed(({ logs }) =>
+      Effect.gen(function* () {
+        const root = yield* www
+        const { ask } = yield* serving(["--path", root])
+        assert.strictEqual((yield* ask(8080, "/")).body, "home")
+        assert.strictEqual((yield* ask(8080, "/sub/")).status, 404)
+        assert.strictEqual((yield* ask(8080, "/sub/.hidden")).status, 404)
+        assert.isTrue(logs.some(({ text }) => text.includes(`${root} is at http://127.0.0.1:8080/`)))
+      })
+    )
+  )
+
+  it.live("its options, with Twisted's names", () =>
+    Effect.gen(function* () {
+      const root = yield* www
+      const log = path.join(root, "access.log")
+      const { ask, running } = yield* serving([
+        "--path",
+        root,
+        "--port",
+        "81",
+        "--listen",
+        "tcp:82:interface=127.0.0.1",
+        "--index",
+        "about.html",
+        "--ignore-ext",
+        "html",
+        "--mime-type",
+        "text/plain",
+        "--listing",
+        "--add-header",
+        "X-One: 1",
+        "--add-header",
+        "x-two:2",
+        "--dotfiles",
+        "--access-log",
+        log,
+        "--cache-control",
+        "no-cache",
+        "--access-log-format",
+        "common"
+      ])
+      assert.strictEqual((yield* ask(82, "/")).body, "about")
+      const { body, headers } = yield* ask(81, "/about")
+      assert.deepStrictEqual(
+        [body, headers["x-one"], headers["x-two"], headers["cache-control"]],
+        ["about", "1", "2", "no-cache"]
+      )
+      assert.strictEqual((yield* ask(81, "/data")).headers["content-type"], "text/plain; charset=utf-8")
+      assert.include((yield* ask(81, "/sub/")).body, ".hidden")
+      yield* running.stop
+      assert.match(fs.readFileSync(log, "utf8"), /"GET \/about HTTP\/1\.1" 200 5\n/)
+    })
+  )
+
+  it.effect("what it cannot do is told in one line", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      for (const [args, said] of [
+        [["--path", `${root}/absent`], /^--path: .*absent: there is no such file or directory/],
+        [["--path", root, "--add-header", "no field"], /^--add-header "no field" is no field/],
+        [["--path", root, "--add-header", "a: b\r\nc: d"], /is no field/],
+        [["--path", root, "--add-header", "Content-Length: 1"], /is not to be set/],
+        [["--path", root, "--port", "70000"], /^--port: 70000 is no port$/],
+        [["--path", root, "--tls", "a.pem", "--listen", "tcp:1"], /not to be used together/],
+        [["--path", root, "--tls", `${root}/absent.pem`], /absent\.pem/]
+      ] as const) {
+        assert.match((yield* Effect.flip(service(maker, args))).message, said)
+      }
+    })
+  )
+})
