@@ -17,7 +17,8 @@ export const inTurn = <A>(
   Effect.flatMap(Effect.service(CurrentAsking), (asking) => {
     const { tree } = member
     const turns = turnsOf(group, tree)
-    if (asking !== undefined && asking.member.tree === tree) {
+    const fromWithin = asking !== undefined && asking.member.tree === tree
+    if (fromWithin) {
       const { phase } = asking
       const state = asking.member.state.value._tag
       const isBusy = state === "Draining" || (phase === "start" && state === "Starting")
@@ -27,7 +28,7 @@ export const inTurn = <A>(
         return Effect.fail(new ServiceError({ path: member.path, reason }))
       }
     }
-    const performed = perform(tree.context, turns, body, options)
+    const performed = perform(tree.context, turns, body, { ...options, fromWithin })
     return options.preempts === true ? preempting(member, performed) : performed
   })
 

@@ -215,9 +215,9 @@ const stopChildren = (member: Member, ending: Ending): Effect.Effect<void> =>
     Effect.forEach([...member.starts].reverse(), (child) => stop(child, ending), { discard: true })
   )
 
-const isAtRest = ({ failure, state: { value } }: Member): boolean =>
+const isAtRest = ({ failure, retry, state: { value } }: Member): boolean =>
   (value._tag === "Stopped" && value.waitingFor === undefined) ||
-  (value._tag === "Failed" && value.failure === failure)
+  (value._tag === "Failed" && value.failure === failure && retry === undefined)
 
 const rest = (member: Member): void => {
   if (!isAtRest(member)) member.settle()

@@ -101,10 +101,10 @@ const restartNow = (member: Member, operation: Operation): Effect.Effect<void, S
     yield* stopAll(parent, parent.withDependents([member]), () => "Restart", member)
     member.enabled = true
     member.ended = false
+    // What it needs does not run: it is started with that. What is tried again now goes on being tried.
+    if (!member.dependencies.every(({ isComplete }) => isComplete)) return yield* startNow(member, operation)
     member.cancelRetry()
     member.heldBy = undefined
-    // What it needs does not run: it is started with that.
-    if (member.blockedBy !== undefined) return yield* startNow(member, operation)
     const error = yield* Effect.match(ServiceBranch.restart(member, operation, "Restart"), {
       onSuccess: () => undefined,
       onFailure: (error) => error

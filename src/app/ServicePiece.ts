@@ -223,6 +223,12 @@ export const unbind = (member: Member, exit: Exit.Exit<unknown, unknown>): Effec
     const { binding } = member
     if (binding === undefined) return
     member.binding = undefined
+    // Between two lives it shows something else; what its finalizers ask for would wait for them.
+    const { _tag } = member.state.value
+    const isBusy = _tag === "Draining" || _tag === "Starting"
+    if (!isBusy && member.piece?.privileged !== undefined) {
+      member.enter({ _tag: "Draining", since: member.now, ending: "Stop" })
+    }
     Deferred.doneUnsafe(binding.ending, Effect.succeed("Stop"))
     yield* awaitEnd(member, Scope.close(binding.scope, exit))
   })

@@ -44,12 +44,19 @@ const inTurn = <A, E>(
   body: Effect.Effect<A, E>
 ): Effect.Effect<A, E> => turns.reduceRight((inner, turn) => turn.withPermits(1)(inner), body)
 
+export interface Performing {
+  /** Whether whoever is interrupted while he waits for it does not want it any more. */
+  readonly cancellable: boolean
+  /** Who asks is a part of the tree: it may be what stops him, and he must not wait for it then. */
+  readonly fromWithin?: boolean | undefined
+}
+
 /** In a fiber of its own, in this context: nobody who asks for it takes it with him when he is interrupted. */
 export const perform = <A, E>(
   context: Context.Context<never>,
   turns: ReadonlyArray<Semaphore.Semaphore>,
   body: (operation: Operation) => Effect.Effect<A, E>,
-  options: { readonly cancellable: boolean }
+  options: Performing
 ): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -67,7 +74,7 @@ export const perform = <A, E>(
       return yield* Effect.onInterrupt(result, () => {
         if (!operation.begun) return Fiber.interrupt(fiber)
         operation.cancel()
-        return Fiber.await(fiber)
+        return options.fromWithin === true ? Effect.void : Fiber.await(fiber)
       })
     })
   )

@@ -439,3 +439,100 @@ describe("what a service asks for itself", () => {
     })
   )
 })
+
+describe("asking at a bad moment", () => {
+  it.effect("a restart that fails in what it needs leaves nobody waiting for a try that is off", () =>
+    reporting(() =>
+      Effect.gen(function* () {
+        const journal = new Journal()
+        let isBroken = false
+        const flaky = Effect.suspend(() => (isBroken ? Effect.fail(new Error("not yet")) : Effect.void))
+        const backoff = Schedule.spaced("1 minute")
+        const tree = yield* ServiceTree.start(
+          ServiceGroup.make(
+            "app",
+            [
+              journal.service("a", { start: flaky, backoff }),
+              journal.service("b", { after: ["a"], backoff })
+            ],
+            { strategy: "one-for-all" }
+          )
+        )
+        const b = yield* tree.find("b")
+        yield* journal.fail("b")
+        yield* settle
+        assert.strictEqual(yield* statesOf(tree), "a Stopped, b Restarting")
+        isBroken = true
+        assert.strictEqual((yield* Effect.exit(b.restart))._tag, "Failure")
+        assert.strictEqual(yield* statesOf(tree), "a Restarting, b Stopped")
+        isBroken = false
+        yield* TestClock.adjust("1 minute")
+        yield* settle
+        assert.strictEqual(yield* statesOf(tree), "a Running, b Running")
+      })
+    )
+  )
+
+  it.effect("who asks for a start that ends in his own stop does not wait for it", () =>
+    reporting(() =>
+      Effect.gen(function* () {
+        const journal = new Journal()
+        let starts = 0
+        const once = Effect.suspend(() =>
+          starts++ > 0 ? Effect.fail(new Error("never again")) : Effect.void
+        )
+        const asked = yield* Deferred.make<void>()
+        const asking = Service.make({
+          name: "b",
+          run: () =>
+            Effect.gen(function* () {
+              yield* Deferred.await(asked)
+              const { node } = yield* ServiceInstance
+              yield* (yield* node!.parent!.find("a")).start
+            })
+        })
+        const tree = yield* ServiceTree.start(
+          ServiceGroup.make(
+            "app",
+            [journal.service("a", { start: once, backoff: Schedule.spaced("1 minute") }), asking],
+            { strategy: "rest-for-one" }
+          )
+        )
+        yield* journal.fail("a")
+        yield* settle
+        yield* (yield* tree.find("b")).start
+        assert.strictEqual(yield* statesOf(tree), "a Restarting, b Running")
+        yield* Deferred.succeed(asked, undefined)
+        yield* settle
+        assert.strictEqual(yield* statesOf(tree), "a Restarting, b Stopped")
+      })
+    )
+  )
+
+  it.effect("nor may a finalizer of the first phase ask for itself between two lives", () =>
+    reporting(() =>
+      Effect.gen(function* () {
+        let answer = ""
+        let life = 0
+        const service = Service.make({
+          name: "a",
+          backoff: Schedule.spaced("1 minute"),
+          privileged: Effect.acquireRelease(Effect.void, () =>
+            Effect.gen(function* () {
+              const { node } = yield* ServiceInstance
+              const refused = Effect.flip(Effect.timeout(node!.restart, "1 second"))
+              answer = yield* Effect.match(refused, { onSuccess: String, onFailure: () => "done" })
+            })
+          ),
+          run: () => (life++ === 0 ? Effect.fail(new Error("it broke")) : Effect.never)
+        })
+        const tree = yield* ServiceTree.start(ServiceGroup.make("app", [service]))
+        yield* settle
+        assert.strictEqual(yield* statesOf(tree), "a Restarting")
+        yield* (yield* tree.find("a")).stop
+        assert.match(answer, /would wait for itself/)
+        assert.strictEqual(yield* statesOf(tree), "a Stopped")
+      })
+    )
+  )
+})
