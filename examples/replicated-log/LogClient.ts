@@ -101,7 +101,9 @@ export const make = Effect.fn("LogClient.make")(function* ({
       Effect.flatMap((answer) => {
         const taken = take(answer)
         return taken === undefined
-          ? Effect.fail(new LogClientError({ reason: "Refused", detail: formatAnswer(answer) }))
+          ? Effect.fail(
+              new LogClientError({ reason: "Refused", detail: formatAnswer(answer).replace(/^error /, "") })
+            )
           : Effect.succeed(taken)
       })
     )

@@ -36,6 +36,9 @@ const logOf = (all: ReadonlyArray<string>): Linearizability.Model<number, Input,
 /** What clients were told cannot be. */
 export class NotOneLog extends Data.TaggedError("NotOneLog")<{ readonly message: string }> {}
 
+const show = (output: Output): string =>
+  typeof output !== "object" || output.length < 4 ? JSON.stringify(output) : `${output.length} texts`
+
 /** A node, and whoever starts it again when its disk has failed. */
 const node = (self: Place, rules: Rules) =>
   LogServer.run({ self, nodes, path: "/log/journal", rules }).pipe(
@@ -72,7 +75,7 @@ export const simulation = (rules: Rules) =>
     const told = (client: string, input: Input, effect: Effect.Effect<Output, LogClient.LogClientError>) => {
       const words = input._tag === "Read" ? "read" : `append ${input.text}`
       return recorder.record(client, input, effect).pipe(
-        Effect.tap((output) => World.note(`${words}: ${JSON.stringify(output)}`, client)),
+        Effect.tap((output) => World.note(`${words}: ${show(output)}`, client)),
         Effect.tapError(() => World.note(`${words}: unsure`, client))
       )
     }
