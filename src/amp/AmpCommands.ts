@@ -1,6 +1,7 @@
 /** What the peer asks for: handlers at work, what they give and how they fail, as Twisted tells it. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { until } from "../reactor/Waiters.ts"
@@ -126,13 +127,17 @@ export class AmpCommands<R> {
           work = this.queue.shift()
         }
       }),
-      () =>
-        Effect.sync(() => {
+      (exit) =>
+        Effect.suspend(() => {
           this.active--
+          // It came after the last look at the queue, and found this worker still there.
+          const next = Exit.isSuccess(exit) ? this.queue.shift() : undefined
+          if (next !== undefined) return this.begin(next)
           this.wake()
-          if (this.active > 0) return
+          if (this.active > 0) return Effect.void
           for (const resume of this.idleWaiters) resume(Effect.void)
           this.idleWaiters.clear()
+          return Effect.void
         })
     )
   }

@@ -15,7 +15,8 @@ describe("AMP in a failing world", () => {
   it.sim(
     "each call has its own answer, or none; and nobody loses a place",
     {
-      seeds: 30,
+      seeds: 25,
+      yieldEvery: 20,
       timeout: 600_000,
       expect: ({ exit, open }) => {
         assert.isTrue(Exit.isSuccess(exit))
