@@ -15,6 +15,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as NodeReadFiles from "../node/NodeReadFiles.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as EndpointDescription from "../reactor/EndpointDescription.ts"
+import * as SocksSchemes from "../socks/SocksSchemes.ts"
 
 /** What a description of one kind is read by. */
 type Parse<E> = (
@@ -48,9 +49,9 @@ const make = <E>(name: string, parse: Parse<E>): Config.Config<E> => {
 export const server = (name: string): Config.Config<Endpoint.Server> =>
   make(name, (text) => EndpointDescription.parseServer(text))
 
-/** Where to connect to: `tls:example.org:6697`. */
+/** Where to connect to: `tls:example.org:6697`, or through a SOCKS proxy: `socks5:proxy:1080:tls:example.org:6697`. */
 export const client = (name: string): Config.Config<Endpoint.Client> =>
-  make(name, (text) => EndpointDescription.parseClient(text))
+  make(name, (text) => EndpointDescription.parseClient(text, { schemes: SocksSchemes.all }))
 
 /** A datagram port: `udp:5353`. */
 export const udp = (name: string): Config.Config<Endpoint.Udp> =>

@@ -20,7 +20,22 @@ import type { PostfixTable } from "../../src/postfix/PostfixTable.ts"
 import type * as Endpoint from "../../src/reactor/Endpoint.ts"
 import type { Reactor } from "../../src/reactor/Reactor.ts"
 import type { ConnectError, ListenError, TransportError } from "../../src/reactor/ReactorError.ts"
+import type * as Pull from "effect/Pull"
+import * as SocksClient from "../../src/socks/SocksClient.ts"
+import * as SocksEndpoint from "../../src/socks/SocksEndpoint.ts"
+import type { SocksError } from "../../src/socks/SocksError.ts"
+import type { SocksRules } from "../../src/socks/SocksRules.ts"
+import * as SocksServer from "../../src/socks/SocksServer.ts"
+import type { SocksUsers } from "../../src/socks/SocksUsers.ts"
+import type { Place } from "../../src/socks/SocksWire.ts"
+import type * as Telnet from "../../src/telnet/Telnet.ts"
+import * as TelnetClient from "../../src/telnet/TelnetClient.ts"
+import type { TelnetError } from "../../src/telnet/TelnetError.ts"
+import * as TelnetServer from "../../src/telnet/TelnetServer.ts"
+import type { TelnetShell } from "../../src/telnet/TelnetShell.ts"
+import type { Transport } from "../../src/reactor/Transport.ts"
 
+declare const transport: Transport
 declare const server: Endpoint.Server
 declare const client: Endpoint.Client
 
@@ -37,6 +52,31 @@ describe("families", () => {
     >()
     expectTypeOf(MemcacheServer.layer(server)).toEqualTypeOf<
       Layer.Layer<never, ListenError, MemcacheStore | Reactor>
+    >()
+    expectTypeOf(SocksServer.layer(server)).toEqualTypeOf<
+      Layer.Layer<never, ListenError, Reactor | SocksRules | SocksUsers>
+    >()
+    expectTypeOf(TelnetServer.layer(server)).toEqualTypeOf<
+      Layer.Layer<never, ListenError, Reactor | TelnetShell>
+    >()
+  })
+
+  it("an endpoint through a proxy is an endpoint", () => {
+    expectTypeOf(SocksEndpoint.through({ proxy: client })(client)).toEqualTypeOf<Endpoint.Client>()
+    expectTypeOf(SocksClient.connect(transport, { host: "h", port: 1 })).toEqualTypeOf<
+      Effect.Effect<Place, SocksError | TransportError>
+    >()
+  })
+
+  it("telnet says what its input may fail with", () => {
+    expectTypeOf(TelnetClient.make(transport).receiveText).toEqualTypeOf<
+      Pull.Pull<string, TelnetError | TransportError>
+    >()
+    expectTypeOf(TelnetClient.layer(client)).toEqualTypeOf<
+      Layer.Layer<TelnetClient.TelnetClient, ConnectError, Reactor>
+    >()
+    expectTypeOf<Telnet.Input["_tag"]>().toEqualTypeOf<
+      "Data" | "Command" | "Subnegotiation" | "Changed" | "Refused"
     >()
   })
 
