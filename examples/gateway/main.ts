@@ -6,9 +6,11 @@
  * Environment: `GATEWAY_TCP`, `GATEWAY_TLS`, `GATEWAY_UDP`, `GATEWAY_HTTP` (endpoint descriptions), `DATA_DIR`.
  */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { Application, DatagramService, HttpService, Service, StreamServerService } from "spindle/app"
 import type { Transport } from "spindle/reactor"
 import { Counters } from "./Counters.ts"
+import * as Documentation from "./Documentation.ts"
 import * as Doors from "./Doors.ts"
 import * as Endpoints from "./Endpoints.ts"
 import * as HttpApi from "./HttpApi.ts"
@@ -49,7 +51,7 @@ export default Application.make({
       HttpService.make({
         name: "http",
         endpoint: http,
-        routes: HttpApi.layer,
+        routes: Layer.mergeAll(HttpApi.layer, Documentation.layer),
         drainTimeout: "1 second",
         onStart: (address) => doors.opened("http", address)
       })
