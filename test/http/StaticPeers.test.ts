@@ -6,6 +6,7 @@ import * as path from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as AccessLog from "../../src/http/AccessLog.ts"
 import * as Compression from "../../src/http/Compression.ts"
 import * as StaticFiles from "../../src/http/StaticFiles.ts"
 import * as certificates from "../support/certificates.ts"
@@ -29,12 +30,17 @@ const tree = Effect.fnUntraced(function* (kind: Kind = "tcp") {
   write(root, "big.bin", big)
   write(root, "a.txt", "0123456789")
   write(root, "page.html", "<p>hello</p>".repeat(1000))
+  const lines: Array<string> = []
+  const log = AccessLog.layer({
+    format: "common",
+    write: (line) => Effect.sync(() => void lines.push(line.replace(/^.*\] /, "")))
+  })
   const { bound } = yield* asking(
-    Layer.mergeAll(Compression.layer({ algorithms: ["br", "gzip"] }), StaticFiles.layer({ root })),
+    Layer.mergeAll(log, Compression.layer({ algorithms: ["br", "gzip"] }), StaticFiles.layer({ root })),
     kind
   )
   const scheme = kind === "tls" ? "https" : "http"
-  return { big, root, url: `${scheme}://${String(bound.address)}` }
+  return { big, lines, root, url: `${scheme}://${String(bound.address)}` }
 })
 
 describePeer(curl, (program) => {
@@ -85,7 +91,7 @@ describePeer(curl, (program) => {
 
   it.live.skipIf(!certificates.available)("over HTTP/2", () =>
     Effect.gen(function* () {
-      const { big, root, url } = yield* tree("tls")
+      const { big, lines, root, url } = yield* tree("tls")
       const out = path.join(root, "out")
       const said = yield* run(
         program,
@@ -101,6 +107,11 @@ describePeer(curl, (program) => {
       assert.isTrue(Buffer.from(big).equals(fs.readFileSync(out)))
       assert.strictEqual(yield* run(program, "-sk", "--http2", "-r", "2-4", `${url}/a.txt`), "234")
       assert.strictEqual(yield* run(program, "-sk", "--http2", ...status, "-I", `${url}/a.txt`), "200")
+      assert.deepStrictEqual(lines, [
+        '"GET /big.bin HTTP/2.0" 200 3000001',
+        '"GET /a.txt HTTP/2.0" 206 3',
+        '"HEAD /a.txt HTTP/2.0" 200 -'
+      ])
     })
   )
 })
