@@ -15,6 +15,7 @@ import * as Doors from "./Doors.ts"
 import * as Endpoints from "./Endpoints.ts"
 import * as HttpApi from "./HttpApi.ts"
 import * as Ingest from "./Ingest.ts"
+import * as Live from "./Live.ts"
 import { Store } from "./Store.ts"
 
 /** Conversations end by themselves when the gateway stops; only a peer that reads no replies takes longer. */
@@ -39,7 +40,11 @@ export default Application.make({
         onStart: ([server]) => doors.opened(name, server!.address)
       })
     return [
-      Service.layer(Store.layer({ directory }), { name: "store", description: `SQLite in ${directory}` }),
+      Service.layer(Live.Live.layer, { name: "live", description: "readings as they come" }),
+      Service.layer(Live.telling(Store.layer({ directory })), {
+        name: "store",
+        description: `SQLite in ${directory}`
+      }),
       Service.layer(Counters.layer, { name: "counters" }),
       lines("tcp", tcp),
       lines("tls", secured.endpoint),
@@ -51,7 +56,7 @@ export default Application.make({
       HttpService.make({
         name: "http",
         endpoint: http,
-        routes: Layer.mergeAll(HttpApi.layer, Documentation.layer),
+        routes: Layer.mergeAll(HttpApi.layer, Documentation.layer, Live.routes),
         drainTimeout: "1 second",
         onStart: (address) => doors.opened("http", address)
       })
