@@ -6,13 +6,16 @@
  * Environment: `GATEWAY_TCP`, `GATEWAY_TLS`, `GATEWAY_UDP`, `GATEWAY_HTTP` (endpoint descriptions), `DATA_DIR`.
  */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { Application, DatagramService, HttpService, Service, StreamServerService } from "spindle/app"
 import type { Transport } from "spindle/reactor"
 import { Counters } from "./Counters.ts"
+import * as Documentation from "./Documentation.ts"
 import * as Doors from "./Doors.ts"
 import * as Endpoints from "./Endpoints.ts"
 import * as HttpApi from "./HttpApi.ts"
 import * as Ingest from "./Ingest.ts"
+import * as Live from "./Live.ts"
 import { Store } from "./Store.ts"
 
 /** Conversations end by themselves when the gateway stops; only a peer that reads no replies takes longer. */
@@ -37,7 +40,11 @@ export default Application.make({
         onStart: ([server]) => doors.opened(name, server!.address)
       })
     return [
-      Service.layer(Store.layer({ directory }), { name: "store", description: `SQLite in ${directory}` }),
+      Service.layer(Live.Live.layer, { name: "live", description: "readings as they come" }),
+      Service.layer(Live.telling(Store.layer({ directory })), {
+        name: "store",
+        description: `SQLite in ${directory}`
+      }),
       Service.layer(Counters.layer, { name: "counters" }),
       lines("tcp", tcp),
       lines("tls", secured.endpoint),
@@ -49,7 +56,7 @@ export default Application.make({
       HttpService.make({
         name: "http",
         endpoint: http,
-        routes: HttpApi.layer,
+        routes: Layer.mergeAll(HttpApi.layer, Documentation.layer, Live.routes),
         drainTimeout: "1 second",
         onStart: (address) => doors.opened("http", address)
       })

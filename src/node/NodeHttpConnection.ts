@@ -45,7 +45,7 @@ const waitingMax = 16
 
 /** One connection, from accept to close, and what is asked on it. */
 export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
-  readonly transport: Closeable
+  transport: Closeable
   deadline: Timed["deadline"] = undefined
   private readonly stream: Linked
   private readonly server: ConnectionHost
@@ -179,6 +179,7 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
     return Effect.tap(NodeHttpSocket.back(this.transport, stream), (transport) =>
       Effect.sync(() => {
         if (transport === this.transport) server.run(transport.closed).addObserver(() => this.closed())
+        this.transport = transport
       })
     )
   }

@@ -76,7 +76,8 @@ export class NodeWebSocketConnection {
   /** What came, and was not inflated yet. */
   private rest: Array<Uint8Array> = []
   private isInflating = false
-  private readonly pongs = new Map<string, () => void>()
+  private pongs: Map<string, () => void> | undefined = undefined
+  private sending: ((message: Message | Prepared) => Effect.Effect<void, Failure>) | undefined = undefined
   private pings = 0
 
   constructor(transport: Carrier, agreed: Agreed, limits: Limits, context: Context.Context<never>) {
@@ -123,8 +124,14 @@ export class NodeWebSocketConnection {
 
   // --- receiving ----------------------------------------------------------------------------------------
 
-  readonly receiveEach = <E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> =>
-    Effect.suspend(() => {
+  // What can be taken off it is made when it is asked for: most is never, and many connections are idle.
+
+  get receiveEach() {
+    return <E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> => this.receiving(act)
+  }
+
+  private receiving<E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> {
+    return Effect.suspend(() => {
       if (this.isLooping || this.inbox.isAwaited) return this.busy
       this.isLooping = true
       const begin = Immediate.beginning(act)
@@ -137,16 +144,17 @@ export class NodeWebSocketConnection {
         })
       )
     })
+  }
 
   /** The next message. */
-  readonly receive: Pull.Pull<Message, Failure, WebSocketError.Close> = Effect.suspend(() =>
-    this.taking(() => this.inbox.take())
-  )
+  get receive(): Pull.Pull<Message, Failure, WebSocketError.Close> {
+    return Effect.suspend(() => this.taking(() => this.inbox.take()))
+  }
 
   /** All that came, at least one. */
-  readonly receiveAll: Pull.Pull<ReadonlyArray<Message>, Failure, WebSocketError.Close> = Effect.suspend(() =>
-    this.taking(() => (this.inbox.isEmpty ? undefined : this.inbox.takeAll()))
-  )
+  get receiveAll(): Pull.Pull<ReadonlyArray<Message>, Failure, WebSocketError.Close> {
+    return Effect.suspend(() => this.taking(() => (this.inbox.isEmpty ? undefined : this.inbox.takeAll())))
+  }
 
   private taking<A>(take: () => A | undefined): Pull.Pull<A, Failure, WebSocketError.Close> {
     if (this.isLooping || this.inbox.isAwaited) return this.busy
@@ -270,14 +278,16 @@ export class NodeWebSocketConnection {
 
   private startPump(): void {
     if (this.isLooping || this.pump !== undefined || this.outcome !== undefined) return
-    this.pump = this.run(Effect.exit(Effect.suspend(() => this.loop(this.inbox.put))))
+    this.pump = this.run(Effect.exit(Effect.suspend(() => this.loop((message) => this.inbox.put(message)))))
   }
 
-  private readonly stopPump: Effect.Effect<void> = Effect.suspend(() => {
-    const { pump } = this
-    this.pump = undefined
-    return pump === undefined ? Effect.void : Fiber.interrupt(pump)
-  })
+  private get stopPump(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { pump } = this
+      this.pump = undefined
+      return pump === undefined ? Effect.void : Fiber.interrupt(pump)
+    })
+  }
 
   // --- control frames -----------------------------------------------------------------------------------
 
@@ -290,7 +300,7 @@ export class NodeWebSocketConnection {
         return left === Effect.void ? Effect.void : Effect.ignore(left)
       }
       case "Pong":
-        this.pongs.get(Frame.bufferOf(control.data).toString("latin1"))?.()
+        this.pongs?.get(Frame.bufferOf(control.data).toString("latin1"))?.()
         return Effect.void
       case "Close":
         this.peerClosed(control.code, control.reason)
@@ -319,33 +329,43 @@ export class NodeWebSocketConnection {
 
   // --- sending ------------------------------------------------------------------------------------------
 
-  readonly send = Immediate.lift((message: Message | Prepared): Effect.Effect<void, Failure> =>
-    this.closing === undefined && this.outcome === undefined
-      ? this.sent(this.sender.message(message))
-      : this.refused
-  )
+  get send(): (message: Message | Prepared) => Effect.Effect<void, Failure> {
+    return (this.sending ??= Immediate.lift((message) =>
+      this.closing === undefined && this.outcome === undefined
+        ? this.sent(this.sender.message(message))
+        : this.refused
+    ))
+  }
 
   /** At most 125 bytes. */
-  readonly ping = (data: string | Uint8Array = ""): Effect.Effect<void, Failure> =>
-    Effect.suspend(() => {
+  get ping() {
+    return (data: string | Uint8Array = ""): Effect.Effect<void, Failure> => this.pinging(data)
+  }
+
+  private pinging(data: string | Uint8Array): Effect.Effect<void, Failure> {
+    return Effect.suspend(() => {
       if (this.closing !== undefined || this.outcome !== undefined) return this.refused
       const bytes = Frame.bufferOf(data)
       return bytes.length > Frame.controlBytesMax
         ? this.unsendable(`a ping has at most ${Frame.controlBytesMax} bytes`)
         : this.sent(this.sender.control(Frame.opcode.ping, bytes))
     })
+  }
 
   /** Sends a ping, and waits for its own pong. Somebody must be receiving, or nobody. */
-  readonly pingPong: Effect.Effect<void, Failure> = Effect.suspend(() => {
-    const data = `spindle ${++this.pings}`
-    const answered = Effect.callback<void>((resume) => {
-      this.pongs.set(data, () => resume(Effect.void))
+  get pingPong(): Effect.Effect<void, Failure> {
+    return Effect.suspend(() => {
+      const data = `spindle ${++this.pings}`
+      const pongs = (this.pongs ??= new Map())
+      const answered = Effect.callback<void>((resume) => {
+        pongs.set(data, () => resume(Effect.void))
+      })
+      return Effect.raceFirst(
+        Effect.andThen(this.pinging(data), answered),
+        Effect.flatMap(this.closed, () => this.refused)
+      ).pipe(Effect.ensuring(Effect.sync(() => pongs.delete(data))))
     })
-    return Effect.raceFirst(
-      Effect.andThen(this.ping(data), answered),
-      Effect.flatMap(this.closed, () => this.refused)
-    ).pipe(Effect.ensuring(Effect.sync(() => this.pongs.delete(data))))
-  })
+  }
 
   private sent(left: Effect.Effect<void, TransportError>): Effect.Effect<void, Failure> {
     return left === Effect.void
@@ -369,8 +389,12 @@ export class NodeWebSocketConnection {
   // --- ending -------------------------------------------------------------------------------------------
 
   /** Sends a Close, behind what was sent. The end comes when the peer has answered, or not in time. */
-  readonly close = (code = 1000, reason = ""): Effect.Effect<void, Failure> =>
-    Effect.suspend(() => {
+  get close() {
+    return (code = 1000, reason = ""): Effect.Effect<void, Failure> => this.closingWith(code, reason)
+  }
+
+  private closingWith(code: number, reason: string): Effect.Effect<void, Failure> {
+    return Effect.suspend(() => {
       if (!WebSocketError.isSendable(code)) return this.unsendable(`${code} is no code to close with`)
       if (Buffer.byteLength(reason) > Frame.controlBytesMax - 2) {
         return this.unsendable(`a reason has at most ${Frame.controlBytesMax - 2} bytes`)
@@ -387,6 +411,7 @@ export class NodeWebSocketConnection {
       )
       return this.sent(this.sender.close(code, reason))
     })
+  }
 
   /** As `close`, for who does not wait. */
   goAway(code: number): void {
@@ -400,10 +425,12 @@ export class NodeWebSocketConnection {
   }
 
   /** Without a Close; the peer sees a reset. */
-  readonly abort: Effect.Effect<void> = Effect.suspend(() => {
-    this.settle(Exit.fail(this.error("receive", new WebSocketError.Closed({ close: undefined }))))
-    return this.transport.abort
-  })
+  get abort(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.settle(Exit.fail(this.error("receive", new WebSocketError.Closed({ close: undefined }))))
+      return this.transport.abort
+    })
+  }
 
   /** As `ping`, for who does not wait. */
   ask(): void {
@@ -417,8 +444,8 @@ export class NodeWebSocketConnection {
   }
 
   /** The end of its scope: says why, waits for the answer, and for the end of the connection. */
-  readonly shutdown = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-    Effect.suspend(() => {
+  shutdown(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.suspend(() => {
       this.isLeft = true
       this.watch?.interruptUnsafe()
       this.run(Effect.ignore(this.close(codeOf(exit))))
@@ -427,6 +454,7 @@ export class NodeWebSocketConnection {
         Effect.suspend(() => Fiber.await(this.farewell!))
       )
     })
+  }
 
   private lost(cause: TransportError | undefined): void {
     if (this.closing !== undefined) this.unanswered()

@@ -27,7 +27,7 @@ export class NodeWebSocketInbox {
   }
 
   /** Waits while there is more than is allowed. */
-  readonly put = (message: Message): Effect.Effect<void> => {
+  put(message: Message): Effect.Effect<void> {
     if (this.isLoose && this.bytes > this.bytesMax) return Effect.void
     this.messages.push(message)
     this.bytes += message.length + overheadBytes
@@ -53,27 +53,31 @@ export class NodeWebSocketInbox {
   }
 
   /** Waits for a message, or `wake`. */
-  readonly arrival: Effect.Effect<void> = Effect.callback((resume) => {
-    const done = () => {
-      this.onMessage = undefined
-      resume(Effect.void)
-    }
-    this.onMessage = done
-    return Effect.sync(() => {
-      if (this.onMessage === done) this.onMessage = undefined
+  get arrival(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const done = () => {
+        this.onMessage = undefined
+        resume(Effect.void)
+      }
+      this.onMessage = done
+      return Effect.sync(() => {
+        if (this.onMessage === done) this.onMessage = undefined
+      })
     })
-  })
+  }
 
-  private readonly room: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.bytes <= this.bytesMax || this.isLoose) return resume(Effect.void)
-    this.onRoom = () => {
-      this.onRoom = undefined
-      resume(Effect.void)
-    }
-    return Effect.sync(() => {
-      this.onRoom = undefined
+  private get room(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (this.bytes <= this.bytesMax || this.isLoose) return resume(Effect.void)
+      this.onRoom = () => {
+        this.onRoom = undefined
+        resume(Effect.void)
+      }
+      return Effect.sync(() => {
+        this.onRoom = undefined
+      })
     })
-  })
+  }
 
   loosen(): void {
     this.isLoose = true

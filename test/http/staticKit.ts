@@ -52,7 +52,7 @@ export const asking = Effect.fnUntraced(function* <E, R>(
   routes: Layer.Layer<never, E, R>,
   kind: Kind = "memory"
 ) {
-  const { ask, bound } = yield* serving(
+  const { ask, bound, connect } = yield* serving(
     kind,
     undefined,
     Layer.orDie(served(routes)) as Layer.Layer<never, never, HttpServer>
@@ -71,6 +71,7 @@ export const asking = Effect.fnUntraced(function* <E, R>(
   return {
     ask,
     bound,
+    connect,
     send,
     get: (target: string, headers?: Readonly<Record<string, string>>) => send("GET", target, headers)
   }

@@ -10,6 +10,7 @@ import * as NodeFileStore from "../../node/NodeFileStore.ts"
 import * as NodeLogFile from "../../node/NodeLogFile.ts"
 import { quoteArgument } from "../../reactor/EndpointDescription.ts"
 import * as AccessLog from "../../http/AccessLog.ts"
+import * as Compression from "../../http/Compression.ts"
 import * as StaticFiles from "../../http/StaticFiles.ts"
 import type * as Endpoint from "../../reactor/Endpoint.ts"
 import { UsageError } from "../cli/UsageError.ts"
@@ -141,6 +142,7 @@ export const maker = ServiceMaker.make({
     listing: flag("listing", "Directories without an index list what is in them"),
     spa: flag("spa", "Views of an application of one page get its index.html"),
     precompressed: flag("precompressed", "NAME.br, NAME.zst and NAME.gz are sent for NAME where they are"),
+    compress: flag("compress", "Answers are compressed for whoever understands it: br, gzip"),
     dotfiles: flag("dotfiles", "Names that begin with a dot are served, too"),
     symlinks: Flag.Literals("symlinks", ["refuse", "inside", "follow"]).pipe(
       Flag.withDefault("refuse" as const),
@@ -186,10 +188,14 @@ export const maker = ServiceMaker.make({
       dotfiles: options.dotfiles ? "serve" : "hide",
       symlinks: options.symlinks
     })
-    const routes = Option.match(options.accessLog, {
-      onNone: () => files,
-      onSome: (path) => Layer.mergeAll(accessLog(path, options.accessLogFormat), files)
-    })
+    const routes = Layer.mergeAll(
+      Option.match(options.accessLog, {
+        onNone: () => Layer.empty,
+        onSome: (path) => accessLog(path, options.accessLogFormat)
+      }),
+      options.compress ? Compression.layer({ algorithms: ["br", "gzip"] }) : Layer.empty,
+      files
+    )
     return ServiceGroup.make(
       "web",
       endpoints.map((endpoint, i) =>

@@ -73,6 +73,7 @@ describe("web", () => {
         "--add-header",
         "x-two:2",
         "--dotfiles",
+        "--compress",
         "--access-log",
         log,
         "--cache-control",
@@ -88,6 +89,9 @@ describe("web", () => {
       )
       assert.strictEqual((yield* ask(81, "/data")).headers["content-type"], "text/plain; charset=utf-8")
       assert.include((yield* ask(81, "/sub/")).body, ".hidden")
+      write(root, "long.txt", "long ".repeat(1000))
+      const long = yield* ask(81, "/long.txt", "Accept-Encoding: gzip\r\n")
+      assert.strictEqual(long.headers["content-encoding"], "gzip")
       yield* running.stop
       assert.match(fs.readFileSync(log, "utf8"), /"GET \/about HTTP\/1\.1" 200 5\n/)
     })

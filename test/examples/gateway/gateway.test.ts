@@ -3,11 +3,12 @@ import * as http from "node:http"
 import * as net from "node:net"
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Child from "../../support/child.ts"
 import { describePeer, netcat, openssl, socat } from "../../support/peers.ts"
-import { argumentsOf, connect, examples } from "../start.ts"
+import { argumentsOf, connect, examples, reads } from "../start.ts"
 import { temporaryDirectory } from "./fixtures/temporaryDirectory.ts"
 
 const host = "127.0.0.1"
@@ -71,6 +72,67 @@ const get = (port: string, path: string) =>
   })
 
 describe("gateway", () => {
+  it.live(
+    "tells whoever listens what it has committed: by server-sent events, by WebSocket; who was away catches up",
+    () =>
+      Effect.gen(function* () {
+        const { http, tcp } = yield* started
+        const url = `http://${host}:${http}/live`
+        const told = (value: number) =>
+          `[{"station":"roof","metric":"rain","time":"2026-01-01T00:00:00.000Z","value":${value}}]`
+        /** Until so much of the events has come. */
+        const events = (enough: RegExp, headers: Record<string, string> = {}, onFirst = () => {}) =>
+          Effect.promise(async (signal) => {
+            const response = await fetch(url, { headers, signal })
+            const decoder = new TextDecoder()
+            let text = ""
+            for await (const bytes of response.body!) {
+              text += decoder.decode(bytes as Uint8Array, { stream: true })
+              onFirst()
+              if (enough.test(text)) return text
+            }
+            return text
+          })
+        const socket = yield* Effect.acquireRelease(
+          Effect.callback<WebSocket>((resume) => {
+            const opened = new WebSocket(`${url.replace("http", "ws")}/socket`)
+            opened.addEventListener("open", () => resume(Effect.succeed(opened)))
+          }),
+          (opened) => Effect.sync(() => opened.close())
+        )
+        const messages: Array<unknown> = []
+        const heard = yield* Effect.forkChild(
+          Effect.callback<void>((resume) => {
+            socket.addEventListener("message", ({ data }) => {
+              if (messages.push(data) === 2) resume(Effect.void)
+            })
+          }),
+          { startImmediately: true }
+        )
+        const begun = yield* Deferred.make<void>()
+        const begin = () => void Deferred.doneUnsafe(begun, Effect.void)
+        const listening = yield* Effect.forkChild(events(/value":1}/, {}, begin), { startImmediately: true })
+        // It says something at once.
+        yield* Deferred.await(begun)
+        const feeder = yield* connect(tcp)
+        const commit = Effect.fnUntraced(function* (value: number) {
+          feeder.write(`roof rain ${value} 2026-01-01T00:00:00Z\n`)
+          yield* reads(feeder, /^ok\r?\n/)
+        })
+        yield* commit(1)
+        const first = yield* Fiber.join(listening)
+        assert.include(first, `data: ${told(1)}\n`)
+        const [, id = ""] = /^id: ?(.*)$/m.exec(first) ?? []
+        yield* commit(2)
+        // It has missed the second one, and that only.
+        const second = yield* events(/value":2}/, { "last-event-id": id })
+        assert.include(second, `data: ${told(2)}\n`)
+        assert.notInclude(second, told(1))
+        yield* Fiber.join(heard)
+        assert.deepStrictEqual(messages, [told(1), told(2)])
+      })
+  )
+
   describePeer(netcat, (nc) => {
     it.live("answers each line in order, and counts", () =>
       Effect.gen(function* () {
@@ -284,7 +346,7 @@ describe("gateway, by the command", () => {
         yield* get(port, "/counters")
         const status = yield* command("status")
         const services = [...status.stdout.matchAll(/^  (\w+) +running/gm)].map(([, name]) => name)
-        assert.deepStrictEqual(services, ["store", "counters", "tcp", "tls", "udp", "http"])
+        assert.deepStrictEqual(services, ["live", "store", "counters", "tcp", "tls", "udp", "http"])
         assert.strictEqual((yield* command("reload")).code, 0)
 
         let asking = true

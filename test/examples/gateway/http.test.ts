@@ -5,9 +5,12 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as EffectHttpServer from "effect/http/HttpServer"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { Contract } from "../../../examples/gateway/Contract.ts"
 import { Counters } from "../../../examples/gateway/Counters.ts"
+import * as Documentation from "../../../examples/gateway/Documentation.ts"
 import * as HttpApi from "../../../examples/gateway/HttpApi.ts"
 import { Store } from "../../../examples/gateway/Store.ts"
 import { StoreError } from "../../../examples/gateway/StoreError.ts"
@@ -310,6 +313,56 @@ describe("HttpApi", () => {
       const latest = yield* client.get("/latest?station=a&metric=b")
       const short = yield* client.head("/latest?station=a&metric=b")
       assert.strictEqual(short.headers["content-length"], String((yield* latest.text).length))
+    })
+  )
+
+  it.live("is what its contract says: a client that is derived from it understands the answers", () =>
+    Effect.gen(function* () {
+      const store = yield* opened
+      yield* store.appendAll([{ station: "seattle", metric: "temperature", time, value: 4 }])
+      const server = HttpRouter.serve(Layer.mergeAll(HttpApi.layer, Documentation.layer), {
+        disableLogger: true,
+        disableListenLog: true
+      }).pipe(
+        Layer.provide(Layer.succeed(Store, store)),
+        Layer.provide(Counters.layer),
+        Layer.provideMerge(overTcp)
+      )
+      const httpClient = Context.get(yield* Layer.build(server), HttpClient.HttpClient)
+      const client = yield* HttpApiClient.makeWith(Contract, { httpClient })
+      const query = { station: "seattle", metric: "temperature" }
+      const point = { time: "2010-01-01T01:00:00.000Z", value: 4 }
+      assert.deepStrictEqual(yield* client.latest({ query }), { ...query, ...point })
+      assert.deepStrictEqual(
+        yield* client.readings({ query: { ...query, from: "soon", limit: "1" } }).pipe(Effect.flip),
+        {
+          error: 'from is neither an ISO 8601 date or time nor milliseconds since 1970: "soon"'
+        } as never
+      )
+      assert.deepStrictEqual(yield* client.readings({ query: { ...query, limit: "1" } }), [point])
+      assert.deepStrictEqual(yield* client.aggregate({ query: { ...query, bucket: "1d", fn: "count" } }), [
+        { time: "2010-01-01T00:00:00.000Z", value: 1 }
+      ])
+      assert.deepStrictEqual(yield* client.counters(), { accepted: 0, rejected: 0, connections: 0 })
+      const none = yield* Effect.flip(client.latest({ query: { ...query, metric: "wind" } }))
+      assert.deepStrictEqual(none, { error: "there is no reading of wind from seattle" } as never)
+
+      const document = JSON.parse(yield* (yield* httpClient.get("/openapi.json")).text) as {
+        readonly paths: Record<
+          string,
+          { readonly get: { readonly parameters: ReadonlyArray<{ readonly name: string }> } }
+        >
+      }
+      assert.deepStrictEqual(Object.keys(document.paths), ["/latest", "/readings", "/aggregate", "/counters"])
+      assert.deepStrictEqual(
+        document.paths["/aggregate"]!.get.parameters.map(({ name }) => name),
+        ["station", "metric", "from", "to", "limit", "bucket", "fn"]
+      )
+      const page = yield* httpClient.get("/docs")
+      const html = yield* page.text
+      assert.match(page.headers["content-type"] ?? "", /^text\/html/)
+      assert.notMatch(html, /<script[^>]+\bsrc=|<link[^>]+\bhref=/)
+      assert.include(html, "Telemetry gateway")
     })
   )
 })
