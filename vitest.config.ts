@@ -4,6 +4,8 @@ import { SummaryReporter } from "./test/support/reporter.ts"
 export default defineConfig({
   test: {
     pool: "forks",
+    // Most of the time a test waits for the system, or for another process.
+    maxWorkers: 2,
     passWithNoTests: false,
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/nodeVersion.ts", "test/support/compileCache.ts"],
