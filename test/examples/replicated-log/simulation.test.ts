@@ -8,10 +8,10 @@ import { argumentsOf, examples } from "../start.ts"
 
 const readme = fs.readFileSync(path.join(examples, "replicated-log/README.md"), "utf8")
 const fixture = path.join(import.meta.dirname, "fixtures/found.ts")
-const timeout = 120_000
-
 /** More of them: `SIM_SEEDS`. */
 const seeds = process.env["SIM_SEEDS"] ?? "150"
+/** Many times of what they take: on a machine that has other things to do, too. */
+const timeout = 120_000 + Number(seeds) * 200
 
 interface Found {
   readonly found: ReadonlyArray<{
