@@ -356,6 +356,18 @@ describe("StaticFiles", () => {
     })
   )
 
+  it.live("long paths", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      const name = `${"d".repeat(200)}/${"e".repeat(200)}/${"f".repeat(250)}`
+      write(root, name, "deep")
+      const { get } = yield* asking(files({ root }))
+      assert.strictEqual((yield* get(`/${name}`)).body, "deep")
+      const { get: below } = yield* asking(files({ root, prefix: "/below/it" }))
+      assert.strictEqual((yield* below(`/below/it/${name}`)).body, "deep")
+    })
+  )
+
   it.live("a root that is not there is told at once", () =>
     Effect.gen(function* () {
       const root = yield* directory

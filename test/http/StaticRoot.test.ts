@@ -167,6 +167,28 @@ describe("StaticRoot", () => {
     )
   }
 
+  it.live("a link that is put in between leads nowhere either", () =>
+    Effect.gen(function* () {
+      const { base, get, root } = yield* served()
+      const file = path.join(root, "swapped.txt")
+      const swap = (place: () => void) =>
+        Effect.sync(() => {
+          fs.rmSync(file, { force: true })
+          place()
+        })
+      const toggling = Effect.forever(
+        Effect.gen(function* () {
+          yield* swap(() => fs.writeFileSync(file, "ok"))
+          yield* Effect.sleep("1 millis")
+          yield* swap(() => fs.symlinkSync(path.join(base, "secret.txt"), file))
+          yield* Effect.sleep("1 millis")
+        })
+      )
+      yield* Effect.forkChild(toggling)
+      for (let i = 0; i < 300; i++) assert.notInclude((yield* get("/swapped.txt")).body, "secret")
+    })
+  )
+
   it.live("names with dots in front, where they are wanted", () =>
     Effect.gen(function* () {
       const { get } = yield* served({ dotfiles: "serve" })

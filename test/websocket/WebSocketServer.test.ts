@@ -271,6 +271,26 @@ describe("the end", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("a peer that takes nothing is reset", () =>
+    Effect.gen(function* () {
+      for (const kind of ["tcp", "tls"] as const) {
+        const ended = yield* Deferred.make<Exit.Exit<unknown, unknown>>()
+        const { transport } = yield* serving(
+          kind,
+          (socket) =>
+            Effect.onExit(Effect.forever(socket.send("x".repeat(100_000))), (exit) =>
+              Deferred.succeed(ended, exit)
+            ),
+          {},
+          { sendTimeout: "200 millis" }
+        )
+        const connected = yield* transport
+        yield* connected.send(handshake())
+        assert.include(String(yield* Deferred.await(ended)), "the connection was aborted")
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("a peer that is silent is asked, and reset if it stays so", () =>
     Effect.gen(function* () {
       const ended = yield* Deferred.make<unknown>()
