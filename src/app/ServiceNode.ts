@@ -10,7 +10,7 @@ import type { ServiceState } from "./ServiceState.ts"
  * One service of a running tree; frozen.
  *
  * Whatever is asked of services of one group at the same time is done one after another. What was asked for is done, even if
- * who asked is interrupted meanwhile; `start` and `add` are then undone. A service may ask for its own restart, stop or removal
+ * who asked is interrupted meanwhile; `start` and `add` are then undone; a service of the tree that asked does not wait for that. A service may ask for its own restart, stop or removal
  * in its `run`; in its start and in finalizers it may not (`Reentrant`).
  */
 export interface ServiceNode {
