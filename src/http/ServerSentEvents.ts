@@ -86,6 +86,7 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
     let bytes = 0
     let count = 0
     let slow = 0
+    let isOver = false
 
     const keep = (entry: Entry): void => {
       kept.push(entry)
@@ -125,7 +126,12 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
           Effect.acquireRelease(
             Effect.tap(
               Queue.make<Uint8Array, Cause.Done>({ capacity: queueMax, strategy: "dropping" }),
-              (_) => Effect.sync(() => void listeners.add(_))
+              (_) =>
+                Effect.sync(() => {
+                  // Behind what is kept.
+                  if (isOver) Queue.endUnsafe(_)
+                  else listeners.add(_)
+                })
             ),
             (listener) => Effect.sync(() => void listeners.delete(listener))
           ),
@@ -142,6 +148,7 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
 
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        isOver = true
         for (const listener of listeners) Queue.endUnsafe(listener)
         listeners.clear()
       })

@@ -5,7 +5,7 @@ import type * as Fiber from "effect/Fiber"
 import { ClientAbort } from "effect/http/HttpServerError"
 import type { Transport } from "../reactor/Transport.ts"
 import { endDeadline, type Timed } from "./DeadlineQueue.ts"
-import { NodeHttpBody } from "./NodeHttpBody.ts"
+import { type BodyHost, NodeHttpBody } from "./NodeHttpBody.ts"
 import type { AnswerBody, AnswerHeaders, HttpExchange } from "./NodeHttpExchange.ts"
 
 export interface Http2ExchangeHost {
@@ -16,7 +16,7 @@ export interface Http2ExchangeHost {
 
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = http2.constants
 
-export class NodeHttp2Exchange implements HttpExchange, Timed {
+export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
   readonly request: HttpExchange["request"]
   readonly out: http2.ServerHttp2Stream
   readonly host: Http2ExchangeHost
@@ -43,12 +43,7 @@ export class NodeHttp2Exchange implements HttpExchange, Timed {
     this.fault = fault
     this.request = requestOf(headers)
     this.expectsContinue = headers.expect !== undefined
-    this.body = new NodeHttpBody({
-      message: stream,
-      length: stream.endAfterHeaders ? 0 : lengthOf(headers),
-      isComplete: () => this.isBodyComplete,
-      onWanted: () => this.sayContinue()
-    })
+    this.body = new NodeHttpBody(this, stream, stream.endAfterHeaders ? 0 : lengthOf(headers))
     stream.on("aborted", () => {
       this.lose()
       // What is left of a body keeps it, else.
@@ -62,7 +57,7 @@ export class NodeHttp2Exchange implements HttpExchange, Timed {
   }
 
   /** The stream ends in any case: only what the peer has ended is all of it. */
-  private get isBodyComplete(): boolean {
+  get isBodyComplete(): boolean {
     const { out } = this
     return (
       out.endAfterHeaders || (out.readableEnded && !out.aborted && (out.rstCode ?? 0) === NGHTTP2_NO_ERROR)
@@ -74,7 +69,7 @@ export class NodeHttp2Exchange implements HttpExchange, Timed {
     if (!this.out.closed) this.out.close(NGHTTP2_NO_ERROR)
   }
 
-  private sayContinue(): void {
+  sayContinue(): void {
     if (!this.expectsContinue) return
     this.expectsContinue = false
     if (!this.out.headersSent && !this.isLost) this.out.additionalHeaders({ ":status": 100 })

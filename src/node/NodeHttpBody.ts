@@ -20,32 +20,30 @@ export class BodyError extends Data.TaggedError("BodyError")<{
 /** Of an unread body, what is thrown away so that the connection can go on. With more it is closed. */
 export const discardBytesMax = 262_144
 
-/** What a body is read from. */
-export interface BodySource {
-  readonly message: Readable
-  /** What the header tells; undefined: it is over when it ends. */
-  readonly length: number | undefined
+/** Whose body it is. */
+export interface BodyHost {
   /** Whether all of it has come; a stream of HTTP/2 ends in any case. */
-  readonly isComplete: () => boolean
+  readonly isBodyComplete: boolean
   /** Says `100 Continue`, where the peer waits for it. */
-  readonly onWanted: () => void
+  readonly sayContinue: () => void
 }
 
 export class NodeHttpBody {
-  private readonly source: BodySource
+  private readonly host: BodyHost
   private readonly message: Readable
+  /** What the header tells; undefined: it is over when it ends. */
   readonly length: number | undefined
   private bytes = 0
 
-  constructor(source: BodySource) {
-    this.source = source
-    this.message = source.message
-    this.length = source.length
+  constructor(host: BodyHost, message: Readable, length: number | undefined) {
+    this.host = host
+    this.message = message
+    this.length = length
   }
 
   /** What is still to come of a body of known length. */
   get rest(): number {
-    return this.source.isComplete() ? 0 : (this.length ?? 0) - this.bytes
+    return this.host.isBodyComplete ? 0 : (this.length ?? 0) - this.bytes
   }
 
   /** All of it. */
@@ -71,7 +69,7 @@ export class NodeHttpBody {
       const onEnd = () => {
         stop()
         resume(
-          this.source.isComplete() ? Effect.succeed(joined(pieces)) : Effect.fail(cutOff(message.errored))
+          this.host.isBodyComplete ? Effect.succeed(joined(pieces)) : Effect.fail(cutOff(message.errored))
         )
       }
       const onClose = () => {
@@ -80,7 +78,7 @@ export class NodeHttpBody {
       }
       message.on("data", onData).on("end", onEnd).on("close", onClose)
       if (message.isPaused()) message.resume()
-      this.source.onWanted()
+      this.host.sayContinue()
       return Effect.sync(() => {
         stop()
         message.pause()
@@ -95,7 +93,7 @@ export class NodeHttpBody {
         if (refused !== undefined) return Effect.fail(refused)
         if (this.length === 0) return Effect.succeed(Cause.done())
         if (this.message.readableEnded) return Effect.fail(readAlready())
-        this.source.onWanted()
+        this.host.sayContinue()
         return Effect.succeed(this.pull(max))
       })
     )
@@ -116,7 +114,7 @@ export class NodeHttpBody {
           this.bytes += bytes.length
           settle(this.bytes > max ? Effect.fail(tooLarge(max)) : Effect.succeed([bytes]))
         } else if (message.readableEnded)
-          settle(this.source.isComplete() ? Cause.done() : Effect.fail(cutOff(message.errored)))
+          settle(this.host.isBodyComplete ? Cause.done() : Effect.fail(cutOff(message.errored)))
         else if (message.destroyed) settle(Effect.fail(cutOff(message.errored)))
       }
       message.on("readable", look).on("end", look).on("close", look)
@@ -133,7 +131,7 @@ export class NodeHttpBody {
   /** Throws away what nobody reads any more, and calls if that is too much. */
   discard(onTooMuch: () => void): void {
     const { message } = this
-    if (this.source.isComplete() || message.destroyed) return
+    if (this.host.isBodyComplete || message.destroyed) return
     let bytes = 0
     const onData = (piece: Uint8Array) => {
       bytes += piece.length

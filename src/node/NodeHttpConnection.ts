@@ -81,10 +81,10 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
     this.stream[connectionOf] = this
     // What Node does behind the last answer: over unread input it would take that answer from the peer.
     this.stream.destroySoon = this.end
-    stream.on("end", () => this.inputEnded())
-    stream.on("close", () => this.closed())
+    stream.on("end", onEnd)
+    stream.on("close", onClose)
     // Node listens for it until a CONNECT only.
-    stream.on("error", () => {})
+    stream.on("error", onError)
   }
 
   /** Whether what is asked now would not be answered. */
@@ -189,14 +189,18 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
     return this.exchanges.length === 0 && NodeHttpSocket.bytesRead(this.stream) === this.bytesAtRest
   }
 
-  /** Who waits for an answer still, and who has gone, look the same: the next write tells, and the deadline if there is none. */
-  private inputEnded(): void {
+  /**
+   * Who waits for an answer still, and who has gone, look the same: the next write tells, and the deadline if there is none.
+   * @internal
+   */
+  inputEnded(): void {
     if (this.ending || this.exchanges.length === 0) return
     this.bytesSeen = NodeHttpSocket.bytesWritten(this.stream)
     this.server.halfClosed.begin(this)
   }
 
-  private closed(): void {
+  /** @internal */
+  closed(): void {
     for (const exchange of this.exchanges) if (!exchange.response.writableEnded) exchange.lose()
     endDeadline(this)
     this.server.gone(this)
@@ -285,6 +289,15 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
     return this.pendingSince
   }
 }
+
+// One set of listeners serves all connections.
+function onEnd(this: Linked): void {
+  this[connectionOf]?.inputEnded()
+}
+function onClose(this: Linked): void {
+  this[connectionOf]?.closed()
+}
+const onError = (): void => {}
 
 /** Undefined: the connection is lost, and nobody there to be told. */
 const statusOf = (code: string): number | undefined => {

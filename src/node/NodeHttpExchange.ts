@@ -4,7 +4,7 @@ import type { Writable } from "node:stream"
 import type * as Fiber from "effect/Fiber"
 import { ClientAbort } from "effect/http/HttpServerError"
 import type { Transport } from "../reactor/Transport.ts"
-import { discardBytesMax, NodeHttpBody } from "./NodeHttpBody.ts"
+import { type BodyHost, discardBytesMax, NodeHttpBody } from "./NodeHttpBody.ts"
 import type { NodeHttpUpgrade } from "./NodeHttpUpgrade.ts"
 
 /** What `NodeHttpRequest` and `NodeHttpResponse` are made over, of whatever version of HTTP. */
@@ -54,7 +54,7 @@ export interface ExchangeHost {
   readonly end: () => void
 }
 
-export class NodeHttpExchange implements HttpExchange {
+export class NodeHttpExchange implements HttpExchange, BodyHost {
   readonly request: http.IncomingMessage
   readonly response: http.ServerResponse
   readonly host: ExchangeHost
@@ -80,18 +80,17 @@ export class NodeHttpExchange implements HttpExchange {
     this.host = host
     this.fault = fault
     this.expectsContinue = expectsContinue
-    this.body = new NodeHttpBody({
-      message: request,
-      length: lengthOf(request.headers),
-      isComplete: () => request.complete,
-      onWanted: () => this.sayContinue()
-    })
+    this.body = new NodeHttpBody(this, request, lengthOf(request.headers))
     response.strictContentLength = true
     // Before Node's own, which reads a body that nobody has read to its end, however long it is.
     if (this.body.length !== 0) response.prependListener("finish", () => this.body.discard(host.end))
   }
 
-  private sayContinue(): void {
+  get isBodyComplete(): boolean {
+    return this.request.complete
+  }
+
+  sayContinue(): void {
     if (!this.expectsContinue) return
     this.expectsContinue = false
     if (!this.response.headersSent && !this.response.destroyed) this.response.writeContinue()

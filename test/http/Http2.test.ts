@@ -125,6 +125,37 @@ for (const kind of kinds) {
       })
     )
 
+    it.live("survives who goes at any moment", () =>
+      Effect.gen(function* () {
+        const { bound, connect, open } = yield* serving2(kind)
+        const story = Buffer.concat([
+          preface,
+          headers(1, asking("/gate")),
+          headers(3, asking("/text", "POST"), false),
+          headers(5, asking("/endless"))
+        ])
+        for (let i = 0; i < 60; i++) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const transport = yield* connect
+              yield* transport.send(story.subarray(0, Math.floor((story.length * i) / 50)))
+              if (i % 3 > 0) yield* Effect.sleep(i % 5)
+              yield* i % 2 === 0 ? transport.abort : Effect.void
+            })
+          )
+        }
+        const client = yield* open()
+        assert.strictEqual((yield* ask(client, get2("/"))).body, "hello")
+        let now = yield* bound.counts
+        while (now.open > 1 || now.active > 0) {
+          yield* Effect.sleep("20 millis")
+          now = yield* bound.counts
+        }
+        // Some were gone before their handshake, or their header, was over.
+        assert.isAbove(now.accepted, 40)
+      })
+    )
+
     it.live("speaks HTTP/1.1 with who does", () =>
       Effect.gen(function* () {
         const { ask, connect } = yield* serving(kind, { http2PriorKnowledge: true })

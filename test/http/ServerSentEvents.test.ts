@@ -94,6 +94,8 @@ describe("a source", () => {
       )
       assert.deepStrictEqual(read(yield* Fiber.join(fresh)).length, 2)
       assert.deepInclude(yield* source.counts, { listeners: 0, kept: 4 })
+      // Who comes when it is over is sent what is kept, and no more.
+      assert.deepStrictEqual(read(yield* textOf(source.listen(ids[1]))).length, 3)
     })
   )
 
