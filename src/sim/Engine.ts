@@ -207,9 +207,11 @@ export class Engine {
   }
 
   private meet(fiber: Fiber.Fiber<unknown, unknown>, machine: Machine): void {
-    if (this.fibers.has(fiber)) return
+    const known = this.fibers.get(fiber)
+    if (known === machine) return
+    // A host's first fiber was started by somebody else's scheduler.
     this.fibers.set(fiber, machine)
-    fiber.addObserver(() => this.fibers.delete(fiber))
+    if (known === undefined) fiber.addObserver(() => this.fibers.delete(fiber))
   }
 
   private drawYield(): number {

@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Timers from "../../src/reactor/Timers.ts"
+import * as Fault from "../../src/sim/Fault.ts"
 import * as World from "../../src/sim/World.ts"
 import { reasonOf, valueOf } from "./runs.ts"
 
@@ -129,6 +130,20 @@ describe("the end of a run that does not end", () => {
     assert.match(reason.message, /everybody waits/)
     assert.match(reason.message, /main: handle, at .*World\.test\.ts:\d+/)
     assert.match(reason.message, /main: a fiber without a name, at .*World\.test\.ts:\d+/)
+  })
+
+  it("a deadlock is told by host, without those of hosts that have crashed", () => {
+    const waits = Effect.fn("wait")(() => Effect.never)
+    const program = Effect.gen(function* () {
+      yield* World.host("db", waits())
+      yield* World.host("web", waits())
+      yield* Effect.sleep("1 second")
+      yield* Fault.crash("web")
+      return yield* Effect.never
+    })
+    const { message } = reasonOf(World.run(program, { seed: 1, name: "main" }))
+    assert.match(message, /db: wait/)
+    assert.notMatch(message, /web:|main: wait/)
   })
 
   it("steps are limited", () => {
