@@ -106,7 +106,7 @@ describe("mistakes", () => {
         "secured stands before another endpoint, which is missing",
         "  secured:privateKey=k.pem",
         "                          ^",
-        "its own arguments have names; what follows them is the other endpoint, such as tcp:8080"
+        "what follows its own arguments is the other endpoint, such as tcp:8080"
       ]
     ],
     [

@@ -15,7 +15,12 @@ const fake = (room: () => boolean, taken: (message: Message | Prepared) => void)
       taken(message)
       return room() ? Effect.void : Deferred.await(opened)
     },
-    close: (code = 1000) => Effect.sync(() => void (closed = code))
+    // What waits for room is over with its connection.
+    close: (code = 1000) =>
+      Effect.suspend(() => {
+        closed = code
+        return Deferred.succeed(opened, undefined)
+      })
   } as unknown as WebSocket
   return { socket, open: Deferred.succeed(opened, undefined), closedWith: () => closed }
 }
