@@ -80,8 +80,11 @@ describe("proxy.ts", () => {
     Effect.gen(function* () {
       const errorOf = (socket: net.Socket) =>
         Effect.callback<string>((resume) => {
+          const codeOf = (error: NodeJS.ErrnoException) => Effect.succeed(error.code ?? "")
+          // It may have come with the connection.
+          if (socket.errored !== null) return resume(codeOf(socket.errored))
           socket.resume()
-          socket.once("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(error.code ?? "")))
+          socket.once("error", (error) => resume(codeOf(error)))
           socket.once("end", () => resume(Effect.succeed("end")))
         })
       const resetting = yield* front(

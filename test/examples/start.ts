@@ -38,7 +38,8 @@ export const connect = (port: string) =>
   Effect.acquireRelease(
     Effect.callback<net.Socket>((resume) => {
       const socket = net.connect(Number(port), "127.0.0.1", () => resume(Effect.succeed(socket)))
-      socket.on("error", () => {})
+      // A reset may come with the connection, or be all that comes: `socket.errored` tells.
+      socket.on("error", () => resume(Effect.succeed(socket)))
     }),
     (socket) => Effect.sync(() => socket.destroy())
   )
