@@ -47,20 +47,6 @@ const node = (self: Place, rules: Rules) =>
     Effect.forever
   )
 
-const kinds: ReadonlyArray<Swarm.Kind> = [
-  "partition",
-  "oneWay",
-  "isolate",
-  "degrade",
-  "reset",
-  "crash",
-  "stop",
-  "slow",
-  "drift",
-  "setClock",
-  "disk"
-]
-
 /** Disks that turn: between a decision and its word there is time for something to happen. */
 export const world = { disk: { syncLatency: { min: "1 millis", mean: "20 millis" } } } as const
 
@@ -95,7 +81,7 @@ export const simulation = (rules: Rules) =>
     yield* Effect.sleep("1 second")
     yield* Effect.scoped(
       Effect.gen(function* () {
-        yield* Swarm.swarm({ hosts: names, kinds, every: "400 millis" })
+        yield* Swarm.swarm({ hosts: names, every: "400 millis" })
         yield* Effect.forEach(
           Array.from({ length: clients }, (_, i) => `user${i + 1}`),
           (client) => World.at(client, user(client)),

@@ -215,14 +215,13 @@ const kept = Effect.fnUntraced(function* (
   return { _tag: end.forced ? "Signalled" : why, ...end }
 })
 
-/** How long its own parts may take to end: after all services, and where those are not waited for. */
-const endTimeout = { all: "30 seconds", forced: "2 seconds" } as const
+/** How long parts of the process may take to end: after all services, and where those are not waited for. */
+export const endTimeout = (exit: Exit.Exit<End, unknown>) =>
+  Exit.isSuccess(exit) && !exit.value.forced ? "30 seconds" : "2 seconds"
 
 /** Runs it until it is ended, and says how. Pid file and control socket are gone then, whatever else there still is. */
 export const run = (
   options: Options,
   life: Life
 ): Effect.Effect<End, DaemonError.DaemonError, Reactor | Signals> =>
-  boundedScope(kept(options, life), (exit) =>
-    Exit.isSuccess(exit) && !exit.value.forced ? endTimeout.all : endTimeout.forced
-  )
+  boundedScope(kept(options, life), endTimeout)

@@ -1,15 +1,7 @@
 /** Text in pages. */
+import { escaped as escape } from "../result/HtmlText.ts"
 
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;"
-}
-
-/** Good between tags, and in quoted attributes. */
-export const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character]!)
+export { escape }
 
 /** What our own pages may do: nothing but look like something (H15: nothing that got into them runs). */
 export const contentSecurityPolicy =

@@ -4,11 +4,11 @@ import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Identities from "../reactor/Identities.ts"
 import type * as Tls from "../reactor/Tls.ts"
 import * as PemFile from "./PemFile.ts"
+import { fileTrouble } from "../reactor/fileTrouble.ts"
 
 export interface DirectoryOptions {
   /** Default 10 seconds. */
@@ -115,7 +115,7 @@ class Folder {
         (cause) =>
           new Identities.IdentitiesError({
             place: this.path,
-            detail: `it cannot be read: ${why(cause)}`,
+            detail: `it cannot be read: ${fileTrouble(cause, "it is no directory")}`,
             cause
           })
       )
@@ -190,19 +190,6 @@ class Folder {
         }),
       { discard: true }
     )
-  }
-}
-
-const why = ({ reason }: PlatformError): string => {
-  switch (reason._tag) {
-    case "NotFound":
-      return "it does not exist"
-    case "PermissionDenied":
-      return "this process may not"
-    case "BadResource":
-      return "it is no directory"
-    default:
-      return reason.description ?? reason._tag
   }
 }
 

@@ -45,28 +45,15 @@ const detailOf = (file: string, reason: LogFileReason, errno: string, error: unk
   }
 }
 
-/** It cannot be opened. */
-export const notOpened = (file: string, error: unknown): LogFileError => {
+const make = (path: string, reason: LogFileError["reason"], error: unknown): LogFileError => {
   const errno = Errno.codeOf(error)
-  const reason = reasons[errno] ?? "Unusable"
-  return new LogFileError({
-    path: file,
-    reason,
-    detail: detailOf(file, reason, errno, error),
-    errno,
-    cause: error
-  })
+  return new LogFileError({ path, reason, detail: detailOf(path, reason, errno, error), errno, cause: error })
 }
 
+/** It cannot be opened. */
+export const notOpened = (file: string, error: unknown): LogFileError =>
+  make(file, reasons[Errno.codeOf(error)] ?? "Unusable", error)
+
 /** It is open, but cannot be moved away. */
-export const notMoved = (file: string, error: unknown): LogFileError => {
-  const errno = Errno.codeOf(error)
-  const reason = reasons[errno] === "Denied" ? "Denied" : "Unusable"
-  return new LogFileError({
-    path: file,
-    reason,
-    detail: detailOf(file, reason, errno, error),
-    errno,
-    cause: error
-  })
-}
+export const notMoved = (file: string, error: unknown): LogFileError =>
+  make(file, reasons[Errno.codeOf(error)] === "Denied" ? "Denied" : "Unusable", error)

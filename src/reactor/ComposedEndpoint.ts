@@ -10,7 +10,13 @@ import * as PreparedListener from "./PreparedListener.ts"
 import * as ProxyHeader from "./ProxyHeader.ts"
 import * as ProxyListener from "./ProxyListener.ts"
 import { Reactor } from "./Reactor.ts"
-import { ConnectError, type ConnectReason, type ListenError, type TransportReason } from "./ReactorError.ts"
+import {
+  ConnectError,
+  type ConnectReason,
+  isConnectReason,
+  type ListenError,
+  type TransportReason
+} from "./ReactorError.ts"
 import * as Reason from "./Reason.ts"
 import type { Transport } from "./Transport.ts"
 
@@ -126,15 +132,7 @@ const hostOf = (endpoint: Endpoint.Client): string | undefined => {
   }
 }
 
-const whyNotPrepared = (reason: TransportReason): ConnectReason => {
-  switch (reason._tag) {
-    case "Aborted":
-    case "Closed":
-    case "Busy":
-    case "UnreadBytes":
-    case "Detached":
-      return new Reason.HandshakeFailed({ detail: reason.detail, errno: reason.errno, cause: reason })
-    default:
-      return reason
-  }
-}
+const whyNotPrepared = (reason: TransportReason): ConnectReason =>
+  isConnectReason(reason)
+    ? reason
+    : new Reason.HandshakeFailed({ detail: reason.detail, errno: reason.errno, cause: reason })

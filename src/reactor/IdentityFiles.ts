@@ -1,11 +1,11 @@
 /** An identity that knows the files it was read from, so that it can be read again while servers show it. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import { IdentitiesError } from "./Identities.ts"
 import { certificateLabel, pemBlocks, privateKeyLabel } from "./pemBlocks.ts"
 import type { Identity } from "./Tls.ts"
+import { fileTrouble } from "./fileTrouble.ts"
 
 /** PEM files. */
 export interface Files {
@@ -40,7 +40,12 @@ export const load = Effect.fnUntraced(function* (
     Effect.flatMap(
       Effect.mapError(
         files.readFileString(file),
-        (cause) => new IdentitiesError({ place: file, detail: `it cannot be read: ${why(cause)}`, cause })
+        (cause) =>
+          new IdentitiesError({
+            place: file,
+            detail: `it cannot be read: ${fileTrouble(cause, "it is not a file")}`,
+            cause
+          })
       ),
       (text) => {
         const blocks = pemBlocks(text, label).map((block) => `${block}\n`)
@@ -68,16 +73,3 @@ export const isSame = (a: FileIdentity, b: FileIdentity): boolean =>
 
 const textOf = (key: Identity["privateKey"]): unknown =>
   Redacted.isRedacted(key) ? Redacted.value(key) : key
-
-const why = ({ reason }: PlatformError): string => {
-  switch (reason._tag) {
-    case "NotFound":
-      return "it does not exist"
-    case "PermissionDenied":
-      return "this process may not"
-    case "BadResource":
-      return "it is not a file"
-    default:
-      return reason.description ?? reason._tag
-  }
-}

@@ -101,6 +101,20 @@ export type TransportReason =
   | Reason.ResourceExhausted
   | Reason.Unknown
 
+/** Not how a connection is used once it is there: that must be told as something that an attempt may fail with. */
+export const isConnectReason = (reason: ConnectReason | TransportReason): reason is ConnectReason => {
+  switch (reason._tag) {
+    case "Aborted":
+    case "Closed":
+    case "Busy":
+    case "UnreadBytes":
+    case "Detached":
+      return false
+    default:
+      return true
+  }
+}
+
 /** A live connection failed, or was used in a way it cannot be. A clean end of input is `Cause.Done`, never this. */
 export class TransportError extends Data.TaggedError("TransportError")<{
   readonly operation: "receive" | "send" | "end" | "startTls" | "handOver"

@@ -2,16 +2,7 @@
 import type { Failure } from "./FailureValue.ts"
 import { type LayoutOptions, type Line, layout } from "./FailureLayout.ts"
 import { tell } from "./FailureStory.ts"
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;"
-}
-
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] ?? "")
+import { escaped } from "./HtmlText.ts"
 
 const htmlOf = (line: Line): string =>
   line

@@ -1,6 +1,7 @@
 /** A history as a sequence diagram: a column for each host, time goes down. As text for a terminal, as SVG for a report. */
 import { describe, type Entry, type History, isLocal } from "./History.ts"
 import * as Nanos from "./Nanos.ts"
+import { escaped } from "../result/HtmlText.ts"
 
 export interface DiagramOptions {
   /** The newest so many entries. Default 40. */
@@ -78,7 +79,7 @@ export const svg = (history: History, options: DiagramOptions = {}): string => {
   const width = 150 + Math.max(1, hosts.length) * laneGap
   const lanes = hosts.map(
     (host) =>
-      `<text x="${x(host)}" y="24" class="host">${escape(host)}</text>` +
+      `<text x="${x(host)}" y="24" class="host">${escaped(host)}</text>` +
       `<line x1="${x(host)}" y1="34" x2="${x(host)}" y2="${height - 8}" class="lane"/>`
   )
   const rows = entries.map((entry, i) => row(entry, top + i * rowHeight, x))
@@ -105,15 +106,12 @@ const row = (entry: Entry, y: number, x: (host: string) => number): string => {
   if (isLocal(entry) || from === to) {
     const kind = entry.kind === "Fault" ? "fault" : "note"
     const words = isLocal(entry) ? entry.what : describe(entry)
-    return `${time}<circle cx="${from}" cy="${y}" r="3"/><text x="${from + 8}" y="${y + 4}" class="${kind}">${escape(words)}</text>`
+    return `${time}<circle cx="${from}" cy="${y}" r="3"/><text x="${from + 8}" y="${y + 4}" class="${kind}">${escaped(words)}</text>`
   }
   const isLost = entry.arrives === undefined
   const end = isLost ? (from + to) / 2 : to
   return (
     `${time}<line x1="${from}" y1="${y}" x2="${end}" y2="${y}" class="${isLost ? "lost" : "arrow"}"/>` +
-    `<text x="${(from + to) / 2}" y="${y - 4}" class="label">${escape(describe(entry))}${isLost ? " (lost)" : ""}</text>`
+    `<text x="${(from + to) / 2}" y="${y - 4}" class="label">${escaped(describe(entry))}${isLost ? " (lost)" : ""}</text>`
   )
 }
-
-const escape = (words: string): string =>
-  words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")

@@ -15,7 +15,12 @@ import * as Endpoint from "../reactor/Endpoint.ts"
 import { quoteArgument } from "../reactor/EndpointDescription.ts"
 import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import { Reactor } from "../reactor/Reactor.ts"
-import { ConnectError, type ConnectReason, type TransportError } from "../reactor/ReactorError.ts"
+import {
+  ConnectError,
+  type ConnectReason,
+  isConnectReason,
+  type TransportError
+} from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import type { Transport } from "../reactor/Transport.ts"
 import * as SocksClient from "./SocksClient.ts"
@@ -156,16 +161,7 @@ type Trouble =
 const reasonOf = (error: Trouble): ConnectReason => {
   if (error._tag === "SocksError") return reasonOfSocks(error)
   const { reason } = error
-  switch (reason._tag) {
-    case "Aborted":
-    case "Closed":
-    case "Busy":
-    case "UnreadBytes":
-    case "Detached":
-      return new Reason.Reset({ detail: reason.detail, cause: reason })
-    default:
-      return reason
-  }
+  return isConnectReason(reason) ? reason : new Reason.Reset({ detail: reason.detail, cause: reason })
 }
 
 /** By what the proxy says, as if it were said by the network. */

@@ -34,9 +34,6 @@ export type Problem = CommandFailure | DaemonError.DaemonError | UsageError
 /** What is to be run, found out when the run directory is right. */
 export type Load = Effect.Effect<Application.Runnable, Problem>
 
-/** How long the log and the profile may take to be written: after an end, and after one that was not waited for. */
-const endTimeout = { all: "30 seconds", forced: "2 seconds" } as const
-
 /** Runs it until it is ended. `child`: whoever waits for it to be ready. */
 export const serve = (
   invocation: Invocation,
@@ -51,7 +48,8 @@ export const serve = (
         )
       )
     ),
-    (exit) => (Exit.isSuccess(exit) && !exit.value.forced ? endTimeout.all : endTimeout.forced)
+    // For the log and the profile to be written.
+    Daemon.endTimeout
   )
 
 /** Whoever started this process tells why it does not serve. */
