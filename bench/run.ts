@@ -45,8 +45,9 @@ const optionsOf = (usage: string) => {
 
 type Given = ReturnType<typeof optionsOf>
 
-const profileOf = (given: Given): Profile => {
-  const profile: Profile = given.smoke ? profiles.smoke : given.quick ? profiles.quick : profiles.default
+const profileOf = (given: Given, warmUpSeconds?: number): Profile => {
+  const chosen: Profile = given.smoke ? profiles.smoke : given.quick ? profiles.quick : profiles.default
+  const profile = given.smoke ? chosen : { ...chosen, warmUpSeconds: warmUpSeconds ?? chosen.warmUpSeconds }
   const rounds = Number(given.rounds ?? profile.rounds)
   const seconds = Number(given.seconds ?? profile.seconds)
   if (rounds >= 1 && seconds > 0) return { ...profile, rounds, seconds }
@@ -78,16 +79,23 @@ const head = ({ name, rounds, seconds }: Profile): string => {
   return `${lines.join("\n")}\n\n`
 }
 
-/** Measures, as the command line wants it. `summary` is printed behind the tables of all cases. */
+interface Options {
+  /** Where servers have more code to be compiled than the profile gives them time for. */
+  readonly warmUpSeconds?: number
+  /** Printed behind the tables of all cases. */
+  readonly summary?: (results: ReadonlyArray<CaseResult>) => string
+}
+
+/** Measures, as the command line wants it. */
 export const run = async (
   program: string,
   cases: ReadonlyArray<Case>,
-  summary?: (results: ReadonlyArray<CaseResult>) => string
+  { summary, warmUpSeconds }: Options = {}
 ): Promise<void> => {
   const usage = usageOf(program, cases)
   const given = optionsOf(usage)
   if (given.help) return print(usage)
-  const profile = profileOf(given)
+  const profile = profileOf(given, warmUpSeconds)
   const wanted = wantedOf(cases, given, usage)
   const generator = native.generator()
   const startedAt = performance.now()
