@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Latch from "effect/Latch"
+import { DenseSet } from "../reactor/DenseSet.ts"
 import type { Closeable } from "../reactor/Transport.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
 import { type Http2Host, NodeHttp2Connection, sessionOptions } from "./NodeHttp2Connection.ts"
@@ -56,7 +57,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   readonly run: NodeHttpSocket.Run
   private readonly server: http.Server
   private readonly sessionOptions: http2.ServerSessionOptions
-  private readonly connections = new Set<HttpConnection>()
+  private readonly connections = new DenseSet<HttpConnection>()
   private readonly fibers = new Set<Fiber.Fiber<void>>()
   private readonly empty = Latch.makeUnsafe(true)
   private readonly drained = Deferred.makeUnsafe<void>()
@@ -227,10 +228,6 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
 
   gone(connection: HttpConnection): void {
     this.connections.delete(connection)
-    if (this.connections.size === 0) {
-      clearInterval(this.sending)
-      this.sending = undefined
-    }
     this.lookEmpty()
   }
 
@@ -251,11 +248,18 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   private watchSending(): NodeJS.Timeout {
     const { sendTimeout } = this.limits
     return setInterval(() => {
+      if (this.connections.size === 0) return this.endWatching()
       const now = performance.now()
       for (const connection of this.connections) {
         if (connection.stuckSince(now) <= now - sendTimeout) this.abort(connection.transport)
       }
     }, checkingInterval(sendTimeout)).unref()
+  }
+
+  /** Not as soon as the last connection has gone: where one comes after the other, each would start it anew. */
+  private endWatching(): void {
+    clearInterval(this.sending)
+    this.sending = undefined
   }
 
   /**
@@ -280,6 +284,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
     yield* this.emptyWithin(this.limits.interruptTimeout)
     for (const { transport } of this.connections) yield* transport.abort
     yield* this.empty.await
+    this.endWatching()
     this.server.close()
   })
 
