@@ -31,7 +31,7 @@ interface Common {
 /** Messages, bytes or connections a second, under load. `load` is a mode of the generator and its options. */
 export interface RateCase extends Common {
   readonly kind: "rate"
-  readonly unit: "msgs/s" | "MB/s" | "lines/s" | "frames/s" | "conn/s" | "handshakes/s"
+  readonly unit: "msgs/s" | "MB/s" | "lines/s" | "frames/s" | "conn/s" | "handshakes/s" | "requests/s"
   readonly mode:
     | "echo"
     | "lines"
@@ -41,9 +41,14 @@ export interface RateCase extends Common {
     | "udp"
     | "tls-echo"
     | "tls-handshakes"
+    | "http"
+    | "http-fresh"
+    | "http2"
   readonly load: ReadonlyArray<string>
   /** What the server's processor time is divided by. */
-  readonly per: "message" | "block" | "line" | "frame" | "connection" | "handshake"
+  readonly per: "message" | "block" | "line" | "frame" | "connection" | "handshake" | "request"
+  /** What goals compare: the rate, or what is done for each second of the server's processor time. Default `rate`. */
+  readonly judgedBy?: "rate" | "processor" | undefined
 }
 
 /** Memory of the server for each open connection that does nothing. */

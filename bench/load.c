@@ -8,6 +8,9 @@
 //   load frames PORT [...]           as lines, each frame with its length of 4 bytes in front: 52 bytes
 //   load tls-echo PORT [...]         as echo, through TLS; see load-tls.c
 //   load tls-handshakes PORT [--slots N] [--resume 0|1] [--seconds S]
+//   load http PORT --target T --expect F [--upload N] [--connections N] [--seconds S]      see load-http.c
+//   load http-fresh PORT --target T --expect F [--slots N] [--seconds S]          a connection for each request
+//   load http2 PORT --target T --expect F [--connections N] [--in-flight N] [--seconds S]  over TLS; see load-http2.c
 //   load idle PORT [--connections N]                                  then commands on stdin: "echo", "close"
 //
 // What is sent is pseudo-random and position-dependent, and what comes back is compared with it.
@@ -399,8 +402,10 @@ static void run_churn(void) {
 }
 
 #include "load-udp.c"
+#include "load-http.c"
 #ifdef WITH_TLS
 #include "load-tls.c"
+#include "load-http2.c"
 #endif
 
 // ---- Mode `idle`: opens connections, then obeys stdin.
@@ -457,6 +462,9 @@ int main(int argc, char **argv) {
     else if (strcmp(argv[i], "--slots") == 0) slots = atoi(value);
     else if (strcmp(argv[i], "--seconds") == 0) run_seconds = atof(value);
     else if (strcmp(argv[i], "--line-file") == 0) line_file = value;
+    else if (strcmp(argv[i], "--target") == 0) target = value;
+    else if (strcmp(argv[i], "--expect") == 0) expect_file = value;
+    else if (strcmp(argv[i], "--upload") == 0) upload_bytes = (size_t)atol(value);
 #ifdef WITH_TLS
     else if (strcmp(argv[i], "--resume") == 0) resume = atoi(value);
 #endif
@@ -473,8 +481,11 @@ int main(int argc, char **argv) {
 #ifdef WITH_TLS
   else if (strcmp(mode, "tls-echo") == 0) pattern_random(0), run_tls_echo();
   else if (strcmp(mode, "tls-handshakes") == 0) run_handshakes();
+  else if (strcmp(mode, "http2") == 0) run_http2();
 #endif
+  else if (strcmp(mode, "http") == 0) run_http(0);
+  else if (strcmp(mode, "http-fresh") == 0) run_http(1);
   else if (strcmp(mode, "idle") == 0) run_idle();
-  else fail("usage: load echo|lines|frames|request-reply-lines|churn|udp|tls-echo|tls-handshakes|idle PORT [options]");
+  else fail("usage: load echo|lines|frames|request-reply-lines|churn|udp|http|http-fresh|tls-echo|tls-handshakes|http2|idle PORT [options]");
   return 0;
 }

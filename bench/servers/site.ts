@@ -1,22 +1,29 @@
-/** What the HTTP servers of the benchmark answer: a little JSON, by Effect's router where there is Effect. */
+/** The HTTP application of the benchmark for whoever serves Effect's router. Files are each one's own business. */
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as EffectHttpServer from "effect/http/HttpServer"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as References from "effect/References"
+import { hello, lengthOf } from "./answers.ts"
 import { ready } from "./harness.ts"
 
-export const hello = { message: "Hello, World!" }
-
-const application = HttpRouter.serve(
+const routes = Layer.mergeAll(
   HttpRouter.add(
     "GET",
     "/hello",
     Effect.sync(() => HttpServerResponse.jsonUnsafe(hello))
   ),
-  { disableLogger: true, disableListenLog: true }
+  HttpRouter.add(
+    "POST",
+    "/upload",
+    Effect.gen(function* () {
+      const request = yield* HttpServerRequest
+      return HttpServerResponse.text(lengthOf(yield* Effect.orDie(request.arrayBuffer)))
+    })
+  )
 )
 
 const announced = Layer.effectDiscard(
@@ -26,7 +33,14 @@ const announced = Layer.effectDiscard(
 )
 
 /** Serves it, and tells the harness where. */
-export const serve = <E>(server: Layer.Layer<EffectHttpServer.HttpServer, E>): void => {
+export const serve = <E, E2>(
+  server: Layer.Layer<EffectHttpServer.HttpServer, E>,
+  files: Layer.Layer<never, E2, HttpRouter.HttpRouter>
+): void => {
+  const application = HttpRouter.serve(Layer.merge(routes, files), {
+    disableLogger: true,
+    disableListenLog: true
+  })
   Effect.runFork(
     Layer.launch(Layer.merge(application, announced).pipe(Layer.provide(server))).pipe(
       // The first line of stdout is the harness's.
