@@ -176,5 +176,5 @@ const requestOf = (headers: http2.IncomingHttpHeaders): HttpExchange["request"] 
   for (const name of Object.keys(headers)) {
     if (!name.startsWith(":") && (name !== "host" || authority === undefined)) plain[name] = headers[name]
   }
-  return { method: headers[":method"], url: headers[":path"], headers: plain }
+  return { method: headers[":method"], url: headers[":path"], httpVersion: "2.0", headers: plain }
 }

@@ -12,6 +12,8 @@ export interface HttpExchange {
   readonly request: {
     readonly method?: string | undefined
     readonly url?: string | undefined
+    /** `1.0`, `1.1`, `2.0`. */
+    readonly httpVersion: string
     readonly headers: http.IncomingHttpHeaders
   }
   readonly host: { readonly transport: Transport }
