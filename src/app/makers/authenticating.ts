@@ -44,10 +44,12 @@ const schemesFor = (text: string) =>
   CheckerScheme.all.some(({ name }) => name === text.split(":", 1)[0])
     ? Effect.succeed([])
     : Effect.flatMap(
-        Effect.promise(() => Promise.all([import("../CheckerSchemePlugin.ts"), import("../cli/Plugins.ts")])),
-        ([CheckerSchemePlugin, Plugins]) =>
+        Effect.promise(() =>
+          Promise.all([import("../CheckerSchemePlugin.ts"), import("../cli/PluginPlaces.ts")])
+        ),
+        ([CheckerSchemePlugin, PluginPlaces]) =>
           CheckerSchemePlugin.schemesFor(text).pipe(
-            Effect.provide(Plugins.layer),
+            Effect.provide(PluginPlaces.layer()),
             Effect.mapError(({ message }) => new UsageError({ detail: `--auth: ${message}` }))
           )
       )

@@ -106,8 +106,11 @@ describe("web", () => {
       fs.writeFileSync(users, "alice:secret\nbob:builder\n")
       const log = path.join(root, ".log")
       const { ask, running } = yield* serving([
-        ...["--path", root, "--auth", `file:${users}`, "--auth", "memory:eve=apple"],
-        ...["--access-log", log, "--access-log-format", "common"]
+        `--path=${root}`,
+        `--auth=file:${users}`,
+        "--auth=memory:eve=apple",
+        `--access-log=${log}`,
+        "--access-log-format=common"
       ])
       const as = (user: string) => `Authorization: Basic ${Buffer.from(user).toString("base64")}\r\n`
       const asked = yield* ask(8080, "/nowhere")
