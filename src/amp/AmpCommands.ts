@@ -18,7 +18,7 @@ import {
   UnhandledCommand
 } from "./AmpError.ts"
 import { type LargeValues, tooLarge } from "./AmpLargeValues.ts"
-import type { AmpOutlet, Sent } from "./AmpOutlet.ts"
+import type { AmpOutlet } from "./AmpOutlet.ts"
 import type { Responder, Responding } from "./AmpResponder.ts"
 import * as AmpSession from "./AmpSession.ts"
 import { type Box, type Pair, pairsOf } from "./AmpWire.ts"
@@ -208,10 +208,8 @@ export class AmpCommands<R> {
     return attempt
   }
 
-  /** An answer that cannot be sent any more is nobody's loss: the conversation ends for that reason, or was switched. */
   private sent(failure: AmpReason | undefined, bytes: Uint8Array): Effect.Effect<void> {
-    const sent: Sent = failure === undefined ? this.outlet.send(bytes) : Effect.void
-    return sent === Effect.void ? Effect.void : Effect.ignore(sent)
+    return failure === undefined ? this.outlet.reply(bytes) : Effect.void
   }
 
   private switchTo(name: string, tag: Uint8Array | undefined, given: unknown): Effect.Effect<void> {
