@@ -12,16 +12,18 @@ import type { Transport } from "../reactor/Transport.ts"
 import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
 import { AmpCalls, type CallOptions, closed, ofBox, ofCommand, type Question, switched } from "./AmpCalls.ts"
 import * as AmpCommand from "./AmpCommand.ts"
+import * as AmpCancellation from "./AmpCancellation.ts"
 import { AmpCommands } from "./AmpCommands.ts"
 import { AmpConnection, type ConversationError, type Options } from "./AmpConnection.ts"
 import { AmpError, type AmpReason, ConnectionLost, Malformed, Overloaded } from "./AmpError.ts"
 import type * as AmpGroup from "./AmpGroup.ts"
 import * as AmpLargeValues from "./AmpLargeValues.ts"
 import { AmpOutlet } from "./AmpOutlet.ts"
+import { AmpPlaces } from "./AmpPlaces.ts"
 import type { Responder } from "./AmpResponder.ts"
 import * as AmpSession from "./AmpSession.ts"
 import { AmpTurns, startTlsCommand } from "./AmpTurns.ts"
-import { type Box, type BoxDecoder, decoder, encodePairs } from "./AmpWire.ts"
+import { type Box, type BoxDecoder, boxBytesMaxDefault, bytesOf, decoder, encodePairs } from "./AmpWire.ts"
 
 export interface Conversation<R> {
   readonly connection: AmpConnection["Service"]
@@ -43,7 +45,9 @@ class Running<R> {
   private readonly calls: AmpCalls
   private readonly decoder: BoxDecoder
   private readonly turns: AmpTurns<R>
-  private commands!: AmpCommands<R>
+  private readonly cancellable: AmpCancellation.Cancellable
+  private readonly commands: AmpCommands<R>
+  private places!: AmpPlaces<R>
 
   readonly connection: AmpConnection["Service"]
 
@@ -56,6 +60,11 @@ class Running<R> {
     this.decoder = decoder(options)
     this.turns = new AmpTurns(transport, this.outlet, this.calls, this.decoder, options)
     this.large.inquire = () => this.inquire()
+    this.cancellable = new AmpCancellation.Cancellable(this.outlet)
+    this.commands = new AmpCommands(responder, this.outlet, this.large, this.cancellable, {
+      quit: (cause) => this.quit(cause),
+      switchTo: (run) => this.turns.to({ _tag: "Switch", run })
+    })
     this.connection = this.makeConnection()
   }
 
@@ -99,22 +108,19 @@ class Running<R> {
 
   readonly run: Effect.Effect<void, ConversationError, R | AmpConnection> = Effect.suspend(() => {
     const scope = Scope.makeUnsafe()
-    this.commands = new AmpCommands(
-      this.responder,
-      this.outlet,
-      this.large,
+    const queuedMax = this.queuedMax
+    this.places = new AmpPlaces(
+      () => this.calls.busy,
       {
-        quit: (cause) => this.quit(cause),
-        switchTo: (protocol) => this.turns.to({ _tag: "Switch", run: protocol }),
-        mustRead: () => this.calls.busy
-      },
-      {
-        commandsMax: this.options.commandsMax ?? commandsMaxDefault,
-        commandsQueuedMax: this.options.commandsQueuedMax ?? commandsQueuedMaxDefault
+        placesMax: this.options.commandsMax ?? commandsMaxDefault,
+        queuedMax,
+        // So that there is room left when answers must be read.
+        aheadMax: Math.floor(queuedMax / 2),
+        aheadBytesMax: this.options.boxBytesMax ?? boxBytesMaxDefault
       },
       scope
     )
-    this.calls.onBusy = this.commands.wake
+    this.calls.onBusy = this.places.wake
     return Effect.onExit(this.converse(scope), (exit) =>
       Effect.andThen(this.over(exit), Scope.close(scope, exit))
     )
@@ -139,10 +145,18 @@ class Running<R> {
           case "Tls":
             return Effect.andThen(this.turns.changeToTls(turn), this.converse(scope))
           case "Switch":
-            return this.turns.goOn(turn, Scope.close(scope, Exit.void))
+            return this.turns.goOn(turn, this.release(scope))
         }
       })
     )
+  }
+
+  /** Handlers have nobody left to answer to. */
+  private release(scope: Scope.Closeable): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.places.stop()
+      return Scope.close(scope, Exit.void)
+    })
   }
 
   /** Until the end of input, a turn, or until the server wants to stop and all commands are answered. */
@@ -164,7 +178,7 @@ class Running<R> {
     )
     const stopped = Effect.andThen(
       Protocol.stopping,
-      Effect.suspend(() => this.commands.idle)
+      Effect.suspend(() => this.places.idle)
     )
     return Effect.raceFirst(boxes, Effect.raceFirst(this.turns.decided, stopped))
   })
@@ -200,16 +214,26 @@ class Running<R> {
         return this.malformed(received.detail)
       case "Command": {
         const { name, tag } = received
-        const own = tag === undefined ? undefined : this.ownCommand(name, tag, box)
+        const own = tag === undefined ? this.ownNotice(name, box) : this.ownCommand(name, tag, box)
         if (own === Effect.void) return undefined
-        const next = this.commands.take(own ?? this.commands.respond(name, tag, box))
+        const run = own ?? this.commands.respond(name, tag, box)
+        const next = this.places.take({ run, bytes: () => bytesOf(box) })
         return next === false ? Effect.fail(this.error(new Overloaded({ limit: this.queuedMax }))) : next
       }
     }
   }
 
+  private ownNotice(name: string, box: Box): Effect.Effect<void> | undefined {
+    if (name !== AmpCancellation.command.name) return undefined
+    const call = AmpCancellation.callOf(box)
+    if (call === undefined) this.calls.abandoned.heard()
+    else this.cancellable.cancel(call)
+    return Effect.void
+  }
+
   /** What is done here of a command that the connection itself responds to, and what is left to wait for. */
   private ownCommand(name: string, tag: Uint8Array, box: Box): Effect.Effect<void> | undefined {
+    if (this.cancellable.see(tag)) this.places.readsAhead = true
     if (name === AmpLargeValues.command.name) return this.largeValuesRequested(tag, box)
     return name === startTlsCommand.name && this.responder.find(name) === undefined
       ? this.turns.tlsRequested(tag)
@@ -232,17 +256,17 @@ class Running<R> {
   private readonly lastAnswers: Effect.Effect<void> = Effect.suspend(() => {
     this.calls.end(closed)
     return Effect.asVoid(
-      Effect.timeoutOption(this.commands.idle, this.options.finishTimeout ?? finishTimeoutDefault)
+      Effect.timeoutOption(this.places.idle, this.options.finishTimeout ?? finishTimeoutDefault)
     )
   })
 
   private over(exit: Exit.Exit<void, ConversationError>): Effect.Effect<void> {
     return Effect.sync(() => {
       const reason = this.turns.next?._tag === "Switch" ? switched : reasonOf(exit)
-      this.commands.stop()
+      this.places.stop()
       this.outlet.close(reason)
       this.calls.end(reason)
-      this.turns.end(reason)
+      this.turns.end(reasonOf(exit))
     })
   }
 

@@ -30,7 +30,12 @@ export type Turn<R> =
       readonly done: (exit: Exit.Exit<void, AmpReason>) => void
     }
   /** `run` goes on with it in the fiber of whoever asked, or here. */
-  | { readonly _tag: "Switch"; readonly run: (transport: Transport) => Effect.Effect<void, unknown, R> }
+  | {
+      readonly _tag: "Switch"
+      readonly run: (transport: Transport) => Effect.Effect<void, unknown, R>
+      /** It did not come to that. */
+      readonly lost?: ((reason: AmpReason) => void) | undefined
+    }
   | { readonly _tag: "Quit"; readonly exit: Exit.Exit<void, ConversationError> }
 
 export class AmpTurns<R> {
@@ -76,6 +81,7 @@ export class AmpTurns<R> {
   /** The conversation is over, and with it what was about to be. */
   end(reason: AmpReason): void {
     if (this.turn?._tag === "Tls") this.turn.done(Exit.fail(reason))
+    if (this.turn?._tag === "Switch") this.turn.lost?.(reason)
   }
 
   // --- TLS ----------------------------------------------------------------------------------------------
@@ -189,6 +195,7 @@ export class AmpTurns<R> {
   ): Effect.Effect<void, unknown, unknown> {
     return Effect.suspend(() => {
       const ready = Deferred.makeUnsafe<Transport, AmpReason>()
+      const fail = (reason: AmpReason) => new AmpError({ operation: "call", command: question.name, reason })
       const finished = Deferred.makeUnsafe<void>()
       const asking = this.askAndHold({
         ...question,
@@ -200,11 +207,12 @@ export class AmpTurns<R> {
             run: (transport) => {
               Deferred.doneUnsafe(ready, Exit.succeed(transport))
               return Deferred.await(finished)
-            }
+            },
+            lost: (reason) => Deferred.doneUnsafe(ready, Exit.fail(reason))
           })
       })
       return asking.pipe(
-        Effect.andThen(Deferred.await(ready)),
+        Effect.andThen(Effect.mapError(Deferred.await(ready), fail)),
         Effect.flatMap(protocol),
         Effect.ensuring(Effect.sync(() => Deferred.doneUnsafe(finished, Exit.void)))
       )
