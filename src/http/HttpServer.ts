@@ -8,6 +8,7 @@
  */
 import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpEffect from "effect/http/HttpEffect"
@@ -21,12 +22,14 @@ import type * as Scope from "effect/Scope"
 import { type Counts, NodeHttpConnections } from "../node/NodeHttpConnections.ts"
 import * as NodeHttpLimits from "../node/NodeHttpLimits.ts"
 import * as NodeHttpResponse from "../node/NodeHttpResponse.ts"
+import * as PeerKey from "../protocol/PeerKey.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import type { Listener } from "../reactor/Listener.ts"
 import { Reactor } from "../reactor/Reactor.ts"
 import type { ListenError } from "../reactor/ReactorError.ts"
 import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
 import * as HttpAlpn from "./HttpAlpn.ts"
+import { ServerStopping } from "./ServerStopping.ts"
 
 export type { Counts } from "../node/NodeHttpConnections.ts"
 export type { Options } from "../node/NodeHttpLimits.ts"
@@ -55,6 +58,9 @@ export const bind = (
     )
   )
 
+/** A household, or a server, has 64 bits of addresses for the asking. */
+const peerOf = PeerKey.make(64)
+
 const nothing: Counts = { open: 0, accepted: 0, refused: 0, requests: 0, active: 0 }
 
 /** On a port that is open already; its owner closes it, and has chosen what TLS offers (`HttpAlpn.offering`). */
@@ -66,15 +72,26 @@ export const fromListener = (listener: Listener, options: NodeHttpLimits.Options
     middleware?: HttpMiddleware
   ): Effect.Effect<void, never, Scope.Scope> =>
     Effect.gen(function* () {
-      const context = withBodyMax(yield* Effect.context<never>(), limits.bodyBytesMax)
+      const stopping = Deferred.makeUnsafe<void>()
+      const context = Context.add(
+        withBodyMax(yield* Effect.context<never>(), limits.bodyBytesMax),
+        ServerStopping,
+        Deferred.await(stopping)
+      )
       const handled = HttpEffect.toHandled(application, NodeHttpResponse.write, middleware)
-      const connections = new NodeHttpConnections(limits, context, handled as Effect.Effect<void>)
+      const connections = new NodeHttpConnections(limits, context, handled as Effect.Effect<void>, peerOf)
       const accepting = listener.acceptEach(connections.accept).pipe(
         Effect.tapCause((cause) => UnhandledFailure.report({ cause, place, peer: undefined })),
         Effect.forkDetach({ startImmediately: true })
       )
       yield* Effect.acquireRelease(accepting, (fiber) =>
-        connections.drainAfter(Effect.andThen(Fiber.interrupt(fiber), listener.stop))
+        connections.drainAfter(
+          Fiber.interrupt(fiber).pipe(
+            Effect.andThen(listener.stop),
+            // What ends now is known to be the last on its connection: those are told without a pause.
+            Effect.andThen(Deferred.succeed(stopping, undefined))
+          )
+        )
       )
       current = connections
     })

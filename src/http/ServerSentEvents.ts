@@ -14,6 +14,7 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { ServerStopping } from "./ServerStopping.ts"
 import * as Wire from "./ServerSentEventsWire.ts"
 
 export type { Event } from "./ServerSentEventsWire.ts"
@@ -51,10 +52,13 @@ export interface Counts {
 export interface ServerSentEvents {
   /** To all who listen, and those who come back. Gives its id: a new one, unless the event has its own. Waits for nobody. */
   readonly publish: (event: Wire.Event) => Effect.Effect<string, InvalidEvent>
-  /** Answers the request that is being handled: with what was missed since its `Last-Event-ID`, and what comes from now on. */
+  /**
+   * Answers the request that is being handled: with what was missed since its `Last-Event-ID`, and what comes from now on, until the
+   * server stops (`ServerStopping`): whoever listens comes back, to the next one.
+   */
   readonly respond: Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest>
-  /** The same as bytes. */
-  readonly listen: (lastEventId?: string) => Stream.Stream<Uint8Array>
+  /** The same as bytes; until the source is over, or whoever is to `end` it. */
+  readonly listen: (lastEventId?: string, end?: Effect.Effect<void>) => Stream.Stream<Uint8Array>
   readonly counts: Effect.Effect<Counts>
 }
 
@@ -120,7 +124,7 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
       return seen < 0 && gap !== undefined ? [gap, ...missed] : missed
     }
 
-    const listen = (lastEventId?: string): Stream.Stream<Uint8Array> =>
+    const listen = (lastEventId?: string, end?: Effect.Effect<void>): Stream.Stream<Uint8Array> =>
       Stream.unwrap(
         Effect.map(
           Effect.acquireRelease(
@@ -134,6 +138,21 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
                 })
             ),
             (listener) => Effect.sync(() => void listeners.delete(listener))
+          ).pipe(
+            Effect.tap((listener) =>
+              end === undefined
+                ? Effect.void
+                : Effect.forkScoped(
+                    Effect.andThen(
+                      end,
+                      Effect.sync(() => {
+                        listeners.delete(listener)
+                        Queue.endUnsafe(listener)
+                      })
+                    ),
+                    { startImmediately: true }
+                  )
+            )
           ),
           (listener) => {
             const missed = lastEventId === undefined || lastEventId === "" ? [] : missedSince(lastEventId)
@@ -157,12 +176,13 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
     return {
       publish,
       listen,
-      respond: Effect.map(HttpServerRequest, ({ headers }) =>
-        HttpServerResponse.stream(listen(headers["last-event-id"]), {
+      respond: Effect.gen(function* () {
+        const { headers } = yield* HttpServerRequest
+        return HttpServerResponse.stream(listen(headers["last-event-id"], yield* ServerStopping), {
           contentType: "text/event-stream",
           headers: { "cache-control": "no-cache", "x-accel-buffering": "no" }
         })
-      ),
+      }),
       counts: Effect.sync(() => ({ listeners: listeners.size, kept: kept.length, slow }))
     }
   })

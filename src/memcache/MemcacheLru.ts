@@ -1,5 +1,6 @@
 /** Items in memory, up to so many bytes: the one that was used longest ago goes first. Pure; time comes in. */
 import type { Counts, Item, Store } from "./MemcacheStore.ts"
+import type { Cas } from "./MemcacheWire.ts"
 
 export interface Options {
   /** What items may take, keys, values and `itemBytesExtra` together. Default 64 MiB, as memcached. */
@@ -16,7 +17,7 @@ class Entry implements Item {
   value: Uint8Array
   flags: number
   expiresAt: number
-  cas: number
+  cas: Cas
   isStale = false
   isWon = false
   wasFetched = false
@@ -25,7 +26,7 @@ class Entry implements Item {
   newer: Entry | undefined = undefined
   older: Entry | undefined = undefined
 
-  constructor(key: string, value: Uint8Array, flags: number, expiresAt: number, cas: number, now: number) {
+  constructor(key: string, value: Uint8Array, flags: number, expiresAt: number, cas: Cas, now: number) {
     this.key = key
     this.value = value
     this.flags = flags
@@ -53,6 +54,14 @@ class Lru implements Store {
   }
 
   readonly get = (key: string, now: number): Item | undefined => {
+    const entry = this.find(key, now)
+    if (entry !== undefined) this.use(entry)
+    return entry
+  }
+
+  readonly peek = (key: string, now: number): Item | undefined => this.find(key, now)
+
+  private find(key: string, now: number): Entry | undefined {
     if (now >= this.flushAt) this.clear()
     const entry = this.entries.get(key)
     if (entry === undefined) return undefined
@@ -61,7 +70,6 @@ class Lru implements Store {
       this.drop(entry)
       return undefined
     }
-    this.use(entry)
     return entry
   }
 
@@ -70,14 +78,15 @@ class Lru implements Store {
     value: Uint8Array,
     flags: number,
     expiresAt: number,
-    now: number
+    now: number,
+    cas?: Cas | undefined
   ): Item | undefined => {
     if (now >= this.flushAt) this.clear()
     const known = this.entries.get(key)
     if (known !== undefined) this.drop(known)
     // A key may be a slice of all that came with it, which it would keep.
     const own = known?.key ?? Buffer.from(key, "latin1").toString("latin1")
-    const entry = new Entry(own, value, flags, expiresAt, ++this.cas, now)
+    const entry = new Entry(own, value, flags, expiresAt, cas ?? ++this.cas, now)
     if (entry.bytes > this.bytesMax) return undefined
     this.entries.set(own, entry)
     this.link(entry)

@@ -77,6 +77,8 @@ export class MemcacheSession {
         else {
           counters.touch_hits++
           item.expiresAt = this.engine.expiry(request.time, now)
+          item.wasFetched = true
+          item.accessedAt = now
         }
         this.say(item === undefined ? "NOT_FOUND" : "TOUCHED", request.noreply)
         return true
@@ -103,6 +105,7 @@ export class MemcacheSession {
       case "Quit":
         return false
       case "Invalid":
+        if (request.drops !== undefined) store.remove(request.drops)
         this.say(request.reply, request.reply === "")
         return !request.isFatal
     }
@@ -115,18 +118,20 @@ export class MemcacheSession {
     while (this.place < keys.length) {
       if (output.bytes >= outputBytesMax) return false
       const item = store.get(keys[this.place++]!, now)
-      counters.cmd_get++
-      if (time !== undefined) counters.cmd_touch++
-      if (item === undefined) {
-        counters.get_misses++
-        if (time !== undefined) counters.touch_misses++
-        continue
+      // As memcached counts: either, not both.
+      if (time === undefined) {
+        counters.cmd_get++
+        if (item === undefined) counters.get_misses++
+        else counters.get_hits++
+      } else {
+        counters.cmd_touch++
+        if (item === undefined) counters.touch_misses++
+        else {
+          counters.touch_hits++
+          item.expiresAt = engine.expiry(time, now)
+        }
       }
-      counters.get_hits++
-      if (time !== undefined) {
-        counters.touch_hits++
-        item.expiresAt = engine.expiry(time, now)
-      }
+      if (item === undefined) continue
       item.wasFetched = true
       item.accessedAt = now
       const head = `VALUE ${item.key} ${item.flags} ${item.value.length}`
@@ -142,16 +147,9 @@ export class MemcacheSession {
   private keep(request: Store, now: number): void {
     const { engine } = this
     const { counters } = engine
-    const { flags, key, mode, noreply, time, value } = request
     counters.cmd_set++
-    const cas = mode === "cas" ? Number(request.cas) : undefined
-    const stored = engine.keep(mode, key, value, flags, engine.expiry(time, now), now, cas)
-    if (mode === "cas") {
-      if (stored === "NOT_FOUND") counters.cas_misses++
-      else if (stored === "EXISTS") counters.cas_badval++
-      else counters.cas_hits++
-    }
-    this.say(stored === "TOO_LARGE" ? "SERVER_ERROR object too large for cache" : stored, noreply)
+    const stored = engine.keep(request, engine.expiry(request.time, now), now)
+    this.say(stored === "TOO_LARGE" ? "SERVER_ERROR object too large for cache" : stored, request.noreply)
   }
 
   private count(request: Extract<Request, { readonly _tag: "Count" }>, now: number): void {
@@ -163,8 +161,6 @@ export class MemcacheSession {
       else counters.incr_misses++
       return this.say("NOT_FOUND", noreply)
     }
-    if (isDown) counters.decr_hits++
-    else counters.incr_hits++
     const after = this.engine.count(item, delta, isDown, now)
     if (after === "NON_NUMERIC") {
       return this.say("CLIENT_ERROR cannot increment or decrement non-numeric value", noreply)

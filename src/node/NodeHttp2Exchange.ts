@@ -28,6 +28,7 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
   private expectsContinue: boolean
   private fiber: Fiber.Fiber<void> | undefined = undefined
   private lost = false
+  private trailers: Readonly<Record<string, string>> = {}
   private drains = 0
   private pending = ""
   private pendingSince = 0
@@ -41,7 +42,8 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
     this.out = stream
     this.host = host
     this.fault = fault
-    this.request = requestOf(headers)
+    const request = requestOf(headers)
+    this.request = request
     this.expectsContinue = headers.expect !== undefined
     this.body = new NodeHttpBody(this, stream, stream.endAfterHeaders ? 0 : lengthOf(headers))
     stream.on("aborted", () => {
@@ -51,6 +53,7 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
     })
     stream.on("error", () => {})
     if (stream.endAfterHeaders) return
+    stream.on("trailers", (trailers: http2.IncomingHttpHeaders) => void (request.trailers = trailers))
     stream.on("end", () => endDeadline(this))
     // Node has ended this side already where no body may follow.
     if (this.request.method !== "HEAD") stream.on("finish", () => this.body.discard(this.leaveBody))
@@ -104,7 +107,18 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
       all[name] = headers[name]
     }
     if (body !== "None") out.on("drain", () => void this.drains++)
-    out.respond(all, { endStream: body === "None" })
+    const waitForTrailers = body === "Trailed"
+    if (waitForTrailers) out.on("wantTrailers", () => out.sendTrailers(this.trailers))
+    out.respond(all, { endStream: body === "None", waitForTrailers })
+  }
+
+  finish(trailers: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(trailers)) {
+      http.validateHeaderName(name)
+      http.validateHeaderValue(name, value)
+    }
+    this.trailers = trailers
+    this.out.end()
   }
 
   refuse(status: number): void {
@@ -169,12 +183,20 @@ const lengthOf = ({ "content-length": length }: http2.IncomingHttpHeaders): numb
   length === undefined ? undefined : Number(length)
 
 /** As with HTTP/1: the authority is the host. */
-const requestOf = (headers: http2.IncomingHttpHeaders): HttpExchange["request"] => {
+const requestOf = (
+  headers: http2.IncomingHttpHeaders
+): HttpExchange["request"] & { trailers: HttpExchange["request"]["trailers"] } => {
   const plain = Object.create(null) as http.IncomingHttpHeaders
   const authority = headers[":authority"]
   if (authority !== undefined) plain.host = authority
   for (const name of Object.keys(headers)) {
     if (!name.startsWith(":") && (name !== "host" || authority === undefined)) plain[name] = headers[name]
   }
-  return { method: headers[":method"], url: headers[":path"], headers: plain }
+  return {
+    method: headers[":method"],
+    url: headers[":path"],
+    httpVersion: "2.0",
+    headers: plain,
+    trailers: {}
+  }
 }

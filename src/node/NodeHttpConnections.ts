@@ -14,13 +14,14 @@ import type * as Fiber from "effect/Fiber"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Latch from "effect/Latch"
 import { DenseSet } from "../reactor/DenseSet.ts"
-import type { Closeable } from "../reactor/Transport.ts"
+import type { Closeable, Transport } from "../reactor/Transport.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
 import { type Http2Host, NodeHttp2Connection, sessionOptions } from "./NodeHttp2Connection.ts"
 import { type ConnectionHost, type HttpConnection, NodeHttpConnection } from "./NodeHttpConnection.ts"
 import { type HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import * as NodeHttpFault from "./NodeHttpFault.ts"
 import { checkingInterval, type Limits } from "./NodeHttpLimits.ts"
+import { NodeHttpPeers } from "./NodeHttpPeers.ts"
 import { NodeHttpPreface, type PrefaceHost } from "./NodeHttpPreface.ts"
 import { NodeHttpRequest } from "./NodeHttpRequest.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
@@ -32,7 +33,7 @@ export interface Counts {
   readonly open: number
   /** Connections taken since the start. */
   readonly accepted: number
-  /** Connections closed at once because `connectionsMax` were open. */
+  /** Connections closed at once because `connectionsMax` were open, or `connectionsPerPeerMax` of that peer. */
   readonly refused: number
   /** Requests that were understood. */
   readonly requests: number
@@ -58,6 +59,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   private readonly server: http.Server
   private readonly sessionOptions: http2.ServerSessionOptions
   private readonly connections = new DenseSet<HttpConnection>()
+  private readonly peers: NodeHttpPeers<HttpConnection>
   private readonly fibers = new Set<Fiber.Fiber<void>>()
   private readonly empty = Latch.makeUnsafe(true)
   private readonly drained = Deferred.makeUnsafe<void>()
@@ -67,9 +69,15 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   private refused = 0
   private requests = 0
 
-  /** `handled` answers the request in its context; it runs once for each, in a fiber of its own. */
-  constructor(limits: Limits, context: Context.Context<never>, handled: Effect.Effect<void>) {
+  /** `handled` answers the request in its context; it runs once for each, in a fiber of its own. `peerOf`: who is at the other side. */
+  constructor(
+    limits: Limits,
+    context: Context.Context<never>,
+    handled: Effect.Effect<void>,
+    peerOf: (transport: Transport) => string
+  ) {
     this.limits = limits
+    this.peers = new NodeHttpPeers(limits.connectionsPerPeerMax, peerOf)
     this.requestsMax = limits.requestsPerConnectionMax
     this.halfClosed = new DeadlineQueue(limits.halfClosedTimeout)
     this.quiet = new DeadlineQueue(limits.drainIdleTimeout)
@@ -126,7 +134,11 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
 
   /** Serves the connection, to its end. */
   readonly accept = (transport: Closeable): void => {
-    if (this.isDraining || this.connections.size >= this.limits.connectionsMax) {
+    if (
+      this.isDraining ||
+      this.connections.size >= this.limits.connectionsMax ||
+      !this.peers.hasPlace(transport)
+    ) {
       this.refused++
       this.run(transport.close)
       return
@@ -152,6 +164,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
 
   private keep(connection: HttpConnection): void {
     this.connections.add(connection)
+    this.peers.enter(connection)
     this.empty.closeUnsafe()
     this.sending ??= this.watchSending()
   }
@@ -228,6 +241,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
 
   gone(connection: HttpConnection): void {
     this.connections.delete(connection)
+    this.peers.leave(connection)
     this.lookEmpty()
   }
 

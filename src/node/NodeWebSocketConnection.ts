@@ -9,31 +9,16 @@ import type * as Pull from "effect/Pull"
 import * as Immediate from "../reactor/Immediate.ts"
 import type { TransportError } from "../reactor/ReactorError.ts"
 import type { Closeable, Transport } from "../reactor/Transport.ts"
-import { type Control, type Message, NodeWebSocketDecoder } from "./NodeWebSocketDecoder.ts"
+import type { Control, Message } from "./NodeWebSocketDecoder.ts"
 import type { Deflate } from "./NodeWebSocketDeflate.ts"
 import * as WebSocketError from "./NodeWebSocketError.ts"
 import * as Frame from "./NodeWebSocketFrame.ts"
-import { NodeWebSocketInbox } from "./NodeWebSocketInbox.ts"
+import { type Act, type IntakeHost, NodeWebSocketIntake, type Outcome } from "./NodeWebSocketIntake.ts"
 import type { Limits } from "./NodeWebSocketLimits.ts"
 import type * as Tls from "../reactor/Tls.ts"
 import { NodeWebSocketSender, type Prepared } from "./NodeWebSocketSender.ts"
 
 type Failure = WebSocketError.WebSocketError
-type Outcome = Exit.Exit<WebSocketError.Close, Failure>
-type Act<E, R> = (message: Message) => Effect.Effect<void, E, R>
-
-/** Ends a receive loop: the outcome says why. */
-const over = Symbol("spindle/NodeWebSocketConnection/over")
-
-/** What a receive loop was ended by; the transport's own errors come bare. */
-class Stopped<E> {
-  readonly error: E | typeof over
-  constructor(error: E | typeof over) {
-    this.error = error
-  }
-}
-
-const stopped = Effect.fail<typeof over>(over)
 
 /** What both sides have agreed upon. */
 export interface Agreed {
@@ -47,7 +32,7 @@ export interface Agreed {
 export type Carrier = Transport & Pick<Closeable, "close">
 
 /** A WebSocket on a transport, from the end of its handshake. */
-export class NodeWebSocketConnection {
+export class NodeWebSocketConnection implements IntakeHost {
   readonly transport: Carrier
   readonly agreed: Agreed
   /** It has been over for a while, and its scope is still open: whoever uses it does not look. */
@@ -55,27 +40,16 @@ export class NodeWebSocketConnection {
   /** Something came. */
   onActivity: (() => void) | undefined = undefined
   private readonly limits: Limits
-  private readonly run: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
-  private readonly decoder: NodeWebSocketDecoder
+  readonly run: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   private readonly sender: NodeWebSocketSender
-  private readonly inbox: NodeWebSocketInbox
+  private readonly intake: NodeWebSocketIntake
   private readonly done = Deferred.makeUnsafe<WebSocketError.Close, Failure>()
-  private outcome: Outcome | undefined = undefined
+  outcome: Outcome | undefined = undefined
   private closing: { readonly code: number; readonly reason: string } | undefined = undefined
   private patience: Fiber.Fiber<void> | undefined = undefined
   private farewell: Fiber.Fiber<void> | undefined = undefined
   private isLeft = false
   private watch: Fiber.Fiber<void> | undefined = undefined
-  /** What came last is being worked on: nothing more is read meanwhile. */
-  isHolding = false
-  /** A loop of the application's receives. */
-  private isLooping = false
-  /** Receives while nobody does, so that pings are answered and the end is seen. */
-  private pump: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  private isPumpDue = false
-  /** What came, and was not inflated yet. */
-  private rest: Array<Uint8Array> = []
-  private isInflating = false
   private pongs: Map<string, () => void> | undefined = undefined
   private sending: ((message: Message | Prepared) => Effect.Effect<void, Failure>) | undefined = undefined
   private pings = 0
@@ -86,15 +60,13 @@ export class NodeWebSocketConnection {
     this.agreed = agreed
     this.limits = limits
     this.run = Effect.runForkWith(context)
-    this.decoder = new NodeWebSocketDecoder(limits, isServer, deflate)
     this.sender = new NodeWebSocketSender(
       transport,
       !isServer,
       deflate,
       limits.compression?.thresholdBytes ?? Number.POSITIVE_INFINITY
     )
-    this.inbox = new NodeWebSocketInbox(limits.receiveBytesMax)
-    this.pumpLater()
+    this.intake = new NodeWebSocketIntake(this, limits)
   }
 
   get local(): NetAddress.SocketAddress {
@@ -127,171 +99,28 @@ export class NodeWebSocketConnection {
   // What can be taken off it is made when it is asked for: most is never, and many connections are idle.
 
   get receiveEach() {
-    return <E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> => this.receiving(act)
-  }
-
-  private receiving<E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> {
-    return Effect.suspend(() => {
-      if (this.isLooping || this.inbox.isAwaited) return this.busy
-      this.isLooping = true
-      const begin = Immediate.beginning(act)
-      const received = Effect.suspend(() => Effect.andThen(this.handOut(begin), this.loop(begin)))
-      return Effect.ensuring(
-        this.pump === undefined ? received : Effect.andThen(this.stopPump, received),
-        Effect.sync(() => {
-          this.isLooping = false
-          this.pumpLater()
-        })
-      )
-    })
+    return <E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> =>
+      this.intake.receiveEach(act)
   }
 
   /** The next message. */
   get receive(): Pull.Pull<Message, Failure, WebSocketError.Close> {
-    return Effect.suspend(() => this.taking(() => this.inbox.take()))
+    return this.intake.receive
   }
 
   /** All that came, at least one. */
   get receiveAll(): Pull.Pull<ReadonlyArray<Message>, Failure, WebSocketError.Close> {
-    return Effect.suspend(() => this.taking(() => (this.inbox.isEmpty ? undefined : this.inbox.takeAll())))
+    return this.intake.receiveAll
   }
 
-  private taking<A>(take: () => A | undefined): Pull.Pull<A, Failure, WebSocketError.Close> {
-    if (this.isLooping || this.inbox.isAwaited) return this.busy
-    const taken = take()
-    if (taken !== undefined) return Effect.succeed(taken)
-    const { outcome } = this
-    if (outcome !== undefined) {
-      return Exit.isSuccess(outcome) ? Cause.done(outcome.value) : Effect.failCause(outcome.cause)
-    }
-    this.startPump()
-    if (!this.inbox.isEmpty || (this.outcome as Outcome | undefined) !== undefined) return this.taking(take)
-    return Effect.flatMap(this.inbox.arrival, () => this.taking(take))
-  }
-
-  private get busy(): Effect.Effect<never, Failure> {
-    return Effect.fail(this.error("receive", new WebSocketError.Busy()))
-  }
-
-  private handOut<E, R>(act: Act<E, R>): Effect.Effect<void, E, R> {
-    for (;;) {
-      const message = this.inbox.take()
-      if (message === undefined) return Effect.void
-      const left = act(message)
-      if (left !== Effect.void) return Effect.flatMap(left, () => this.handOut(act))
-    }
-  }
-
-  private loop<E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> {
-    const released = Effect.sync(() => {
-      this.isHolding = false
-      this.onActivity?.()
-    })
-    const fed = (left: Effect.Effect<void, E | typeof over, R>) => {
-      if (left === Effect.void) return left as Effect.Effect<void>
-      this.isHolding = true
-      return Effect.ensuring(
-        Effect.mapError(left, (error) => new Stopped<E>(error)),
-        released
-      )
-    }
-    const receiving = Effect.suspend(() =>
-      this.outcome === undefined
-        ? this.transport.receiveEach((bytes) => fed(this.take(bytes, act)))
-        : Effect.void
-    )
-    return Effect.matchEffect(Effect.andThen(fed(this.unfinished(act)), receiving), {
-      onSuccess: () => {
-        this.lost(undefined)
-        return this.closed
-      },
-      onFailure: (error): Effect.Effect<WebSocketError.Close, E | Failure> => {
-        if (!(error instanceof Stopped)) this.lost(error)
-        else if (error.error !== over) return Effect.fail(error.error)
-        return this.closed
-      }
-    })
-  }
-
-  private take<E, R>(bytes: Uint8Array, act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
-    this.onActivity?.()
-    if (this.decoder.inflates) {
-      this.rest.push(bytes)
-      return this.inflate(act)
-    }
-    const pushed = this.decoder.push(bytes)
-    return pushed === Effect.void ? this.drain(act) : Effect.flatMap(pushed, () => this.drain(act))
-  }
-
-  /** Whoever received before may have been interrupted in the middle. */
-  private unfinished<E, R>(act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
-    if (this.outcome !== undefined) return stopped
-    return this.rest.length > 0 ? Effect.andThen(this.drain(act), this.inflate(act)) : this.drain(act)
-  }
-
-  /** Piece by piece: what comes out is received before more is inflated. */
-  private inflate<E, R>(act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
-    return Effect.suspend(() => {
-      const piece = this.nextPiece()
-      if (piece === undefined) return Effect.void
-      this.isInflating = true
-      const pushed = Effect.map(this.decoder.push(piece), () => {
-        this.isInflating = false
-        if (this.outcome !== undefined) this.agreed.deflate?.cleanup()
-      })
-      return Effect.flatMap(Effect.uninterruptible(pushed), () =>
-        Effect.andThen(this.drain(act), this.inflate(act))
-      )
-    })
-  }
-
-  private nextPiece(): Uint8Array | undefined {
-    const [first] = this.rest
-    const { pieceBytesMax } = this.decoder
-    if (first === undefined || first.length <= pieceBytesMax) return this.rest.shift()
-    this.rest[0] = first.subarray(pieceBytesMax)
-    return first.subarray(0, pieceBytesMax)
-  }
-
-  private drain<E, R>(act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
-    for (;;) {
-      if (this.outcome !== undefined) return stopped
-      const next = this.decoder.next()
-      if (next === undefined) return this.decoder.fault === undefined ? Effect.void : this.violated()
-      const left: Effect.Effect<void, E | typeof over, R> =
-        typeof next === "string" || next instanceof Uint8Array ? act(next) : this.control(next)
-      if (left !== Effect.void) return Effect.flatMap(left, () => this.drain(act))
-    }
-  }
-
-  // --- receiving while nobody does ----------------------------------------------------------------------
-
-  /** Not at once: mostly, somebody receives by then. */
-  private pumpLater(): void {
-    if (this.isPumpDue || this.outcome !== undefined) return
-    this.isPumpDue = true
-    setImmediate(() => {
-      this.isPumpDue = false
-      this.startPump()
-    })
-  }
-
-  private startPump(): void {
-    if (this.isLooping || this.pump !== undefined || this.outcome !== undefined) return
-    this.pump = this.run(Effect.exit(Effect.suspend(() => this.loop((message) => this.inbox.put(message)))))
-  }
-
-  private get stopPump(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { pump } = this
-      this.pump = undefined
-      return pump === undefined ? Effect.void : Fiber.interrupt(pump)
-    })
+  /** What came last is being worked on: nothing more is read meanwhile. */
+  get isHolding(): boolean {
+    return this.intake.isHolding
   }
 
   // --- control frames -----------------------------------------------------------------------------------
 
-  private control(control: Control): Effect.Effect<void, typeof over> {
+  control(control: Control): Effect.Effect<void> {
     switch (control._tag) {
       case "Ping": {
         if (this.closing !== undefined) return Effect.void
@@ -304,7 +133,7 @@ export class NodeWebSocketConnection {
         return Effect.void
       case "Close":
         this.peerClosed(control.code, control.reason)
-        return stopped
+        return Effect.void
     }
   }
 
@@ -319,12 +148,10 @@ export class NodeWebSocketConnection {
     }
   }
 
-  private violated(): Effect.Effect<never, typeof over> {
-    const fault = this.decoder.fault!
+  violated(fault: WebSocketError.Violation): void {
     const answer = this.closing === undefined ? this.sender.close(fault.code, "") : Effect.void
     this.closing ??= { code: fault.code, reason: "" }
     this.settle(Exit.fail(this.error("receive", fault)), answer)
-    return stopped
   }
 
   // --- sending ------------------------------------------------------------------------------------------
@@ -401,8 +228,7 @@ export class NodeWebSocketConnection {
       }
       if (this.closing !== undefined || this.outcome !== undefined) return Effect.void
       this.closing = { code, reason }
-      this.inbox.loosen()
-      this.pumpLater()
+      this.intake.loosen()
       this.patience = this.run(
         Effect.andThen(
           Effect.sleep(this.limits.closeTimeout),
@@ -456,7 +282,7 @@ export class NodeWebSocketConnection {
     })
   }
 
-  private lost(cause: TransportError | undefined): void {
+  lost(cause: TransportError | undefined): void {
     if (this.closing !== undefined) this.unanswered()
     else this.settle(Exit.fail(this.error("receive", new WebSocketError.Lost({ cause }))))
   }
@@ -465,9 +291,7 @@ export class NodeWebSocketConnection {
     if (this.outcome !== undefined) return
     this.outcome = outcome
     this.patience?.interruptUnsafe()
-    this.inbox.wake()
-    this.rest = []
-    if (!this.isInflating) this.agreed.deflate?.cleanup()
+    this.intake.stop()
     this.farewell = this.run(Effect.andThen(Effect.ignore(last), this.transport.close))
     Deferred.doneUnsafe(this.done, outcome)
     if (this.onAbandoned !== undefined) setImmediate(() => this.watchUser())

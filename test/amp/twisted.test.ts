@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as AmpClient from "../../src/amp/AmpClient.ts"
 import * as AmpDecimalWire from "../../src/amp/AmpDecimalWire.ts"
+import * as AmpGroup from "../../src/amp/AmpGroup.ts"
 import * as AmpResponder from "../../src/amp/AmpResponder.ts"
 import * as AmpServer from "../../src/amp/AmpServer.ts"
 import * as NodeReactor from "../../src/node/NodeReactor.ts"
@@ -161,6 +162,22 @@ describePeer(twisted(), (python) => {
       // Which is the end of the connection.
       const lost = yield* Effect.flip(calls.Sum({ a: 1, b: 1 }))
       assert.strictEqual(lost.reason._tag, "ConnectionLost")
+    }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer))
+  )
+
+  it.live("our client and Twisted's server: of calls that are given up Twisted sees nothing", () =>
+    Effect.gen(function* () {
+      const { client } = yield* dial()
+      const asked = AmpGroup.make(Commands.Never, Commands.Asked)
+      const calls = client.connection.caller(asked)
+      const giveUp = Effect.timeoutOption(calls.Never(), "20 millis")
+      // Before it has answered anything, and after; by whoever waits, and by the call's own timeout.
+      yield* giveUp
+      yield* client.calls.Sum({ a: 1, b: 2 })
+      yield* giveUp
+      const failure = yield* Effect.flip(calls.Never({}, { timeout: "20 millis" }))
+      assert.strictEqual(failure.reason._tag, "TimedOut")
+      assert.deepStrictEqual(yield* calls.Asked(), { names: ["Never", "Sum", "Never", "Never", "Asked"] })
     }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer))
   )
 

@@ -74,6 +74,14 @@ class Secret(amp.Command):
     response = [(b"secret", amp.Unicode())]
 
 
+class Never(amp.Command):
+    pass
+
+
+class Asked(amp.Command):
+    response = [(b"names", amp.ListOf(amp.Unicode()))]
+
+
 class Switch(amp.ProtocolSwitchCommand):
     arguments = [(b"name", amp.Unicode())]
 
@@ -100,6 +108,19 @@ class Peer(amp.AMP):
     def __init__(self):
         amp.AMP.__init__(self)
         self.notes = []
+        self.asked = []
+
+    def locateResponder(self, name):
+        self.asked.append(name.decode())
+        return amp.AMP.locateResponder(self, name)
+
+    @Asked.responder
+    def all_asked(self):
+        return {"names": self.asked}
+
+    @Never.responder
+    def never(self):
+        return defer.Deferred()
 
     @Sum.responder
     def sum(self, a, b):

@@ -31,7 +31,7 @@ const live = Layer.mergeAll(KeyDerivation.layer(functions), SecureRandom.layerWe
 const guarded = Effect.fnUntraced(function* (
   schemes: ReadonlyArray<Guard.Scheme>,
   kind?: Kind,
-  algorithms?: ReadonlyArray<"SHA-256" | "MD5">
+  algorithms?: ReadonlyArray<Digest.Algorithm>
 ) {
   const events: Array<string> = []
   const users = yield* MemoryUsers.checker({ alïce: "s€cret:with colon", bob: "builder", eve: "denied" })
@@ -203,7 +203,9 @@ describePeer(curl, (path) => {
   for (const [scheme, algorithm, flag] of [
     ["basic", undefined, "--basic"],
     ["digest", "MD5", "--digest"],
-    ["digest", "SHA-256", "--digest"]
+    ["digest", "SHA-256", "--digest"],
+    ["digest", "MD5-sess", "--digest"],
+    ["digest", "SHA-256-sess", "--digest"]
   ] as const) {
     it.live(`${scheme} ${algorithm ?? ""}`, () =>
       Effect.gen(function* () {

@@ -2,7 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import { bodyOf, get, type Kind, post, received, serving, statusOf, until } from "./httpKit.ts"
 
 const fork = { startImmediately: true } as const
@@ -119,6 +121,23 @@ for (const kind of kinds) {
       })
     )
 
+    it.live("of connections of one peer, whose places are free again when they end", () =>
+      Effect.gen(function* () {
+        const { ask, bound, connect } = yield* serving(kind, { connectionsPerPeerMax: 2 })
+        const scope = yield* Scope.make()
+        for (let i = 0; i < 2; i++) {
+          const transport = yield* Scope.provide(connect, scope)
+          yield* transport.send(get("/", ""))
+          yield* until(transport, /hello$/)
+        }
+        assert.notMatch(yield* ask(get("/")), /HTTP/)
+        assert.strictEqual((yield* bound.counts).refused, 1)
+        yield* Scope.close(scope, Exit.void)
+        while ((yield* bound.counts).open > 0) yield* Effect.sleep("10 millis")
+        assert.strictEqual(statusOf(yield* ask(get("/"))), "200")
+      })
+    )
+
     it.live("whoever goes takes its request along", () =>
       Effect.gen(function* () {
         const { connect, gate } = yield* serving(kind)
@@ -175,6 +194,31 @@ for (const kind of kinds) {
     )
   })
 }
+
+describe("connections of one peer", () => {
+  it.live("are those of whom a PROXY header names", () =>
+    Effect.gen(function* () {
+      const { bound, connectAs } = yield* serving("proxied", { connectionsPerPeerMax: 1 })
+      const asking = (address: string) =>
+        Effect.gen(function* () {
+          const transport = yield* connectAs(address)
+          yield* transport.send(get("/", ""))
+          return statusOf(yield* Effect.orElseSucceed(until(transport, /hello$/), () => "refused"))
+        })
+      assert.deepStrictEqual(yield* Effect.forEach(["192.0.2.1", "192.0.2.1", "192.0.2.2"], asking), [
+        "200",
+        "refused",
+        "200"
+      ])
+      // A household has a /64.
+      assert.deepStrictEqual(
+        yield* Effect.forEach(["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"], asking),
+        ["200", "refused", "200"]
+      )
+      assert.strictEqual((yield* bound.counts).refused, 2)
+    })
+  )
+})
 
 /** A server in a scope of its own, which `stop` closes. */
 const stage = Effect.fnUntraced(function* (kind: Kind, options: Parameters<typeof serving>[1]) {

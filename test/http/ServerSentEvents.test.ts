@@ -1,5 +1,6 @@
 /** Server-sent events: who listens, who was away, who is slow; and our client of them. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Sse from "effect/encoding/Sse"
@@ -18,7 +19,7 @@ import * as EventSource from "../../src/http/EventSource.ts"
 import * as ServerSentEvents from "../../src/http/ServerSentEvents.ts"
 import * as Wire from "../../src/http/ServerSentEventsWire.ts"
 import { inetOf } from "../support/endpoints.ts"
-import { get, served, serving, until } from "./httpKit.ts"
+import { get, received, served, serving, until } from "./httpKit.ts"
 
 /** What a client understands. */
 const read = (...pieces: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -151,6 +152,43 @@ describe("a source", () => {
         yield* TestClock.adjust("10 seconds")
         assert.deepStrictEqual(new TextDecoder().decode((yield* Fiber.join(next))[0]), Wire.comment)
       }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("ends its answers behind what they have when the server begins to stop", () =>
+    Effect.gen(function* () {
+      const source = yield* ServerSentEvents.make()
+      const stopping = yield* Deferred.make<void>()
+      const pull = yield* Stream.toPull(source.listen("none", Deferred.await(stopping)))
+      const other = yield* Stream.toPull(source.listen())
+      yield* pull
+      yield* other
+      yield* source.publish({ data: "last", id: "1" })
+      yield* Deferred.succeed(stopping, undefined)
+      while ((yield* source.counts).listeners === 2) yield* Effect.yieldNow
+      yield* source.publish({ data: "later", id: "2" })
+      const text = (pieces: ReadonlyArray<Uint8Array>) => Buffer.concat(pieces).toString()
+      assert.match(text(yield* pull), /data: last\n\n$/)
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(pull)))
+      assert.match(text(yield* other), /last[^]*later/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("does not keep a server that stops", () =>
+    Effect.gen(function* () {
+      const source = yield* ServerSentEvents.make()
+      const scope = yield* Scope.make()
+      const routes = served(HttpRouter.add("GET", "/events", source.respond))
+      const server = yield* Scope.provide(serving("memory", { drainTimeout: "1 hour" }, routes), scope)
+      const transport = yield* server.connect
+      yield* transport.send(get("/events", ""))
+      yield* until(transport, /200 OK/)
+      while ((yield* source.counts).listeners === 0) yield* Effect.yieldNow
+      yield* source.publish({ data: "last" })
+      // No time passes.
+      yield* Scope.close(scope, Exit.void)
+      assert.match(yield* received(transport), /data: last\n\n\r\n0\r\n\r\n$/)
+      assert.strictEqual((yield* source.counts).listeners, 0)
     }).pipe(Effect.scoped)
   )
 

@@ -102,6 +102,8 @@ describe("5, 6: the answer", () => {
       "6193, 23 : USERID :  : x",
       "6193, 23 : ERROR : SOMETHING",
       "6193, 23 : ERROR : X",
+      "6193, 23 : ERROR : X\u009d",
+      "6193, 23 : USERID : \u009d : x",
       "6193, 23 : ERROR : NO-USER : more",
       "x, 23 : ERROR : NO-USER",
       `6193, 23 : USERID : UNIX : ${"u".repeat(513)}`,
