@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as certificates from "../support/certificates.ts"
 import {
   ask,
   asking,
@@ -30,8 +31,8 @@ const {
 } = http2.constants
 const fork = { startImmediately: true } as const
 
-for (const kind of ["tcp", "memory"] as const) {
-  describe(`limits of HTTP/2 over ${kind}`, () => {
+for (const kind of ["tcp", "tls", "memory"] as const) {
+  describe.skipIf(kind === "tls" && !certificates.available)(`limits of HTTP/2 over ${kind}`, () => {
     it.live("bodies, told and untold", () =>
       Effect.gen(function* () {
         const { open } = yield* serving2(kind, { bodyBytesMax: 1_000 })

@@ -5,15 +5,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as certificates from "../support/certificates.ts"
 import { bodyOf, get, type Kind, post, received, serving, statusOf, until } from "./httpKit.ts"
 
 const fork = { startImmediately: true } as const
 
-// Over a socket of Node's own, and over a stream made of a transport.
-const kinds: ReadonlyArray<Kind> = ["tcp", "memory"]
+// Over sockets of Node's own, and over a stream made of a transport.
+const kinds: ReadonlyArray<Kind> = ["tcp", "tls", "memory"]
 
 for (const kind of kinds) {
-  describe(`limits over ${kind}`, () => {
+  describe.skipIf(kind === "tls" && !certificates.available)(`limits over ${kind}`, () => {
     it.live("of headers: 431 for too many, or too much; 414 for a target", () =>
       Effect.gen(function* () {
         const { ask } = yield* serving(kind, { headersMax: 10, headerBytesMax: 2_000, targetBytesMax: 100 })
@@ -154,7 +155,7 @@ for (const kind of kinds) {
     )
   })
 
-  describe(`its end over ${kind}`, () => {
+  describe.skipIf(kind === "tls" && !certificates.available)(`its end over ${kind}`, () => {
     it.live("closes what is idle at once, and answers what is under way, which is the last then", () =>
       Effect.gen(function* () {
         const { connect, gate, stop } = yield* stage(kind, { drainTimeout: "1 minute" })
