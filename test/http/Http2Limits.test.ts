@@ -21,6 +21,7 @@ import {
   types,
   u32
 } from "./http2Kit.ts"
+import { bodiesOf, served } from "./httpKit.ts"
 
 const {
   NGHTTP2_CANCEL,
@@ -44,6 +45,39 @@ for (const kind of ["tcp", "tls", "memory"] as const) {
         const endless = yield* ask(client, post2("/text"), Buffer.alloc(5_000_000))
         assert.strictEqual(endless.status, 413)
         assert.strictEqual((yield* ask(client, get2("/"))).status, 200)
+      })
+    )
+
+    it.live("bodies of one route, which stand above the server's", () =>
+      Effect.gen(function* () {
+        const { open } = yield* serving2(kind, { bodyBytesMax: 1_000 }, served(bodiesOf))
+        const client = yield* open()
+        for (const [path, bytes] of [
+          ["/small", 10],
+          ["/usual", 1_000],
+          ["/large", 2_000_000]
+        ] as const) {
+          assert.strictEqual((yield* ask(client, post2(path), "x".repeat(bytes))).body, String(bytes))
+          assert.strictEqual((yield* ask(client, post2(path), "x".repeat(bytes + 1))).status, 413)
+        }
+      })
+    )
+
+    it.live("connections, of all and of one peer", () =>
+      Effect.gen(function* () {
+        for (const limit of [{ connectionsMax: 1 }, { connectionsPerPeerMax: 1 }]) {
+          const { bound, connect, open } = yield* serving2(kind, limit)
+          const client = yield* open()
+          assert.strictEqual((yield* ask(client, get2("/"))).status, 200)
+          assert.deepStrictEqual(
+            yield* Effect.orElseSucceed(
+              Effect.flatMap(connect, (_) => frames(_, [preface])),
+              () => []
+            ),
+            []
+          )
+          assert.strictEqual((yield* bound.counts).refused, 1)
+        }
       })
     )
 

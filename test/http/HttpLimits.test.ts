@@ -6,7 +6,18 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as certificates from "../support/certificates.ts"
-import { bodyOf, get, type Kind, post, received, serving, statusOf, until } from "./httpKit.ts"
+import {
+  bodiesOf,
+  bodyOf,
+  get,
+  type Kind,
+  post,
+  received,
+  served,
+  serving,
+  statusOf,
+  until
+} from "./httpKit.ts"
 
 const fork = { startImmediately: true } as const
 
@@ -46,6 +57,24 @@ for (const kind of kinds) {
         yield* until(transport, /^HTTP\/1\.1 100 Continue\r\n\r\n$/)
         yield* transport.send("hello")
         assert.strictEqual(bodyOf(yield* until(transport, /hello$/)), "hello")
+      })
+    )
+
+    it.live("of the bodies of one route, which stand above the server's", () =>
+      Effect.gen(function* () {
+        const { ask } = yield* serving(kind, { bodyBytesMax: 1_000 }, served(bodiesOf))
+        for (const [path, bytes] of [
+          ["/small", 10],
+          ["/usual", 1_000],
+          ["/large", 2_000_000]
+        ] as const) {
+          assert.strictEqual(bodyOf(yield* ask(post(path, "x".repeat(bytes)))), String(bytes))
+          for (const expect of ["", "Expect: 100-continue\r\n"]) {
+            // Not a byte of it is sent, nor asked for.
+            const told = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes + 1}\r\nConnection: close\r\n`
+            assert.match(yield* ask(`${told}${expect}\r\n`), /^HTTP\/1\.1 413/)
+          }
+        }
       })
     )
 
