@@ -18,7 +18,9 @@ import * as TestClock from "effect/testing/TestClock"
 import * as EventSource from "../../src/http/EventSource.ts"
 import * as ServerSentEvents from "../../src/http/ServerSentEvents.ts"
 import * as Wire from "../../src/http/ServerSentEventsWire.ts"
+import * as Child from "../support/child.ts"
 import { inetOf } from "../support/endpoints.ts"
+import { curl, describePeer } from "../support/peers.ts"
 import { get, received, served, serving, until } from "./httpKit.ts"
 
 /** What a client understands. */
@@ -226,6 +228,33 @@ describe("a source", () => {
         { until: ({ listeners }) => listeners === 0 }
       )
     }).pipe(Effect.scoped)
+  )
+})
+
+describePeer(curl, (program) => {
+  it.live(
+    "is told the end at once when the server stops, over both versions",
+    () =>
+      Effect.gen(function* () {
+        const source = yield* ServerSentEvents.make()
+        const scope = yield* Scope.make()
+        const routes = served(HttpRouter.add("GET", "/events", source.respond))
+        const options = { drainTimeout: "1 hour", http2PriorKnowledge: true } as const
+        const { bound } = yield* Scope.provide(serving("tcp", options, routes), scope)
+        const url = `http://127.0.0.1:${inetOf(bound.address).port}/events`
+        const listeners = yield* Effect.forEach(["--http1.1", "--http2-prior-knowledge"], (version) =>
+          Child.spawn(program, ["-sSN", version, url], { timeout: 40_000 })
+        )
+        while ((yield* source.counts).listeners < 2) yield* Effect.sleep("10 millis")
+        yield* source.publish({ data: "last" })
+        yield* Scope.close(scope, Exit.void)
+        for (const listener of listeners) {
+          const { code, stderr, stdout } = yield* listener.ended
+          assert.deepStrictEqual([code, stderr], [0, ""])
+          assert.match(stdout, /data: last\n\n$/)
+        }
+      }).pipe(Effect.scoped),
+    60_000
   )
 })
 

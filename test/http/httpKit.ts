@@ -1,9 +1,10 @@
 /** An application behind each kind of endpoint, and bare connections to ask it over. */
+import * as ByteSize from "effect/ByteSize"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as EffectHttpServer from "effect/http/HttpServer"
-import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { HttpServerRequest, MaxBodySize } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -113,6 +114,16 @@ export const kinds: ReadonlyArray<Kind> = ["tcp", "tls", "unix", "proxied", "mem
 /** Routes as an application. */
 export const served = <A, E, R>(routes: Layer.Layer<A, E, R>) =>
   HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
+
+/** Routes that bear less than others, and more. */
+const length = Effect.flatMap(request, ({ text }) =>
+  Effect.map(text, (_) => HttpServerResponse.text(`${_.length}`))
+)
+export const bodiesOf = HttpRouter.addAll([
+  HttpRouter.route("POST", "/small", Effect.provideService(length, MaxBodySize, ByteSize.bytes(10))),
+  HttpRouter.route("POST", "/usual", length),
+  HttpRouter.route("POST", "/large", Effect.provideService(length, MaxBodySize, ByteSize.bytes(2_000_000)))
+])
 
 /** A PROXY header, for those who speak it. */
 const proxyHeader = (address: string): string =>
