@@ -8,6 +8,8 @@
 //   load frames PORT [...]           as lines, each frame with its length of 4 bytes in front: 52 bytes
 //   load tls-echo PORT [...]         as echo, through TLS; see load-tls.c
 //   load tls-handshakes PORT [--slots N] [--resume 0|1] [--seconds S]
+//   load memcache-set PORT [...]     as echo, with commands and answers of memcached; see load-memcache.c
+//   load memcache-get PORT [...]
 //   load idle PORT [--connections N]                                  then commands on stdin: "echo", "close"
 //
 // What is sent is pseudo-random and position-dependent, and what comes back is compared with it.
@@ -152,6 +154,9 @@ static int dial_blocking(int source) {
 
 static char *pattern;
 static size_t pattern_bytes, units, *unit_at;
+// What comes back, twice over, in answers of one size: what was sent, unless it is something else.
+static char *expected;
+static size_t expected_bytes, answer_bytes;
 static int replies; // 1: what comes back are lines of the server's own
 
 static uint32_t random_next(void) {
@@ -248,11 +253,11 @@ static int differs(const char *want, size_t n) {
 }
 
 static int count_echoed(Connection *c, size_t n) {
-  if (differs(pattern + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
-  c->in = (c->in + n) % pattern_bytes;
+  if (differs(expected + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
+  c->in = (c->in + n) % expected_bytes;
   c->partial += n;
-  int done = (int)(c->partial / size_bytes);
-  c->partial %= size_bytes;
+  int done = (int)(c->partial / answer_bytes);
+  c->partial %= answer_bytes;
   return done;
 }
 
@@ -291,6 +296,7 @@ static void received(Connection *c) {
 }
 
 static void run_messages(void) {
+  if (!expected) expected = pattern, expected_bytes = pattern_bytes, answer_bytes = size_bytes;
   Connection *all = calloc((size_t)connections, sizeof *all);
   struct epoll_event events[EVENTS_MAX];
   epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -300,7 +306,8 @@ static void run_messages(void) {
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     c->sent_at = calloc((size_t)in_flight, sizeof *c->sent_at);
     c->unit = (size_t)i * units / (size_t)connections;
-    c->out = c->in = unit_at[c->unit];
+    c->out = unit_at[c->unit];
+    c->in = c->unit * answer_bytes;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
   }
@@ -398,6 +405,7 @@ static void run_churn(void) {
   report();
 }
 
+#include "load-memcache.c"
 #include "load-udp.c"
 #ifdef WITH_TLS
 #include "load-tls.c"
@@ -467,6 +475,8 @@ int main(int argc, char **argv) {
   raise_descriptor_limit();
   if (lines || strcmp(mode, "echo") == 0) pattern_random(lines), run_messages();
   else if (strcmp(mode, "request-reply-lines") == 0 && line_file) replies = 1, pattern_from_file(line_file), run_messages();
+  else if (strcmp(mode, "memcache-set") == 0) patterns_memcache(0), run_messages();
+  else if (strcmp(mode, "memcache-get") == 0) patterns_memcache(1), run_messages();
   else if (strcmp(mode, "churn") == 0) run_churn();
   else if (strcmp(mode, "udp") == 0) run_udp();
   else if (frames) pattern_frames(), run_messages();
@@ -475,6 +485,6 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "tls-handshakes") == 0) run_handshakes();
 #endif
   else if (strcmp(mode, "idle") == 0) run_idle();
-  else fail("usage: load echo|lines|frames|request-reply-lines|churn|udp|tls-echo|tls-handshakes|idle PORT [options]");
+  else fail("usage: load echo|lines|frames|request-reply-lines|memcache-set|memcache-get|churn|udp|tls-echo|tls-handshakes|idle PORT [options]");
   return 0;
 }
