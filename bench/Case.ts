@@ -9,6 +9,8 @@ export interface Server {
   readonly absent?: string | undefined
   /** A peer that may be missing from a machine: goals against it are then skipped, not missed. */
   readonly optional?: boolean | undefined
+  /** It only starts the server, as its child, and counts that one's processor time as its own. */
+  readonly isWrapper?: boolean | undefined
 }
 
 /** `row`'s figure divided by `over`'s: at least, more than, or at most `bound`. */
@@ -31,12 +33,22 @@ interface Common {
 /** Messages, bytes or connections a second, under load. `load` is a mode of the generator and its options. */
 export interface RateCase extends Common {
   readonly kind: "rate"
-  readonly unit: "msgs/s" | "MB/s" | "lines/s" | "frames/s" | "conn/s" | "handshakes/s" | "requests/s"
+  readonly unit:
+    | "msgs/s"
+    | "MB/s"
+    | "lines/s"
+    | "frames/s"
+    | "conn/s"
+    | "handshakes/s"
+    | "requests/s"
+    | "ops/s"
   readonly mode:
     | "echo"
     | "lines"
     | "frames"
     | "request-reply-lines"
+    | "memcache-set"
+    | "memcache-get"
     | "churn"
     | "udp"
     | "tls-echo"
@@ -45,8 +57,10 @@ export interface RateCase extends Common {
     | "http-fresh"
     | "http2"
   readonly load: ReadonlyArray<string>
+  /** A mode that fills each server before it is measured, with the same options. Default: none is needed. */
+  readonly filledBy?: RateCase["mode"] | undefined
   /** What the server's processor time is divided by. */
-  readonly per: "message" | "block" | "line" | "frame" | "connection" | "handshake" | "request"
+  readonly per: "message" | "block" | "line" | "frame" | "connection" | "handshake" | "request" | "op"
   /** What goals compare: the rate, or what is done for each second of the server's processor time. Default `rate`. */
   readonly judgedBy?: "rate" | "processor" | undefined
 }

@@ -11,6 +11,8 @@
 //   load http PORT --target T --expect F [--upload N] [--connections N] [--seconds S]      see load-http.c
 //   load http-fresh PORT --target T --expect F [--slots N] [--seconds S]          a connection for each request
 //   load http2 PORT --target T --expect F [--connections N] [--in-flight N] [--seconds S]  over TLS; see load-http2.c
+//   load memcache-set PORT [...]     as echo, with commands and answers of memcached; see load-memcache.c
+//   load memcache-get PORT [...]
 //   load idle PORT [--connections N]                                  then commands on stdin: "echo", "close"
 //
 // What is sent is pseudo-random and position-dependent, and what comes back is compared with it.
@@ -155,6 +157,9 @@ static int dial_blocking(int source) {
 
 static char *pattern;
 static size_t pattern_bytes, units, *unit_at;
+// What comes back, twice over, in answers of one size: what was sent, unless it is something else.
+static char *expected;
+static size_t expected_bytes, answer_bytes;
 static int replies; // 1: what comes back are lines of the server's own
 
 static uint32_t random_next(void) {
@@ -251,11 +256,11 @@ static int differs(const char *want, size_t n) {
 }
 
 static int count_echoed(Connection *c, size_t n) {
-  if (differs(pattern + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
-  c->in = (c->in + n) % pattern_bytes;
+  if (differs(expected + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
+  c->in = (c->in + n) % expected_bytes;
   c->partial += n;
-  int done = (int)(c->partial / size_bytes);
-  c->partial %= size_bytes;
+  int done = (int)(c->partial / answer_bytes);
+  c->partial %= answer_bytes;
   return done;
 }
 
@@ -294,6 +299,7 @@ static void received(Connection *c) {
 }
 
 static void run_messages(void) {
+  if (!expected) expected = pattern, expected_bytes = pattern_bytes, answer_bytes = size_bytes;
   Connection *all = calloc((size_t)connections, sizeof *all);
   struct epoll_event events[EVENTS_MAX];
   epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -303,7 +309,8 @@ static void run_messages(void) {
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     c->sent_at = calloc((size_t)in_flight, sizeof *c->sent_at);
     c->unit = (size_t)i * units / (size_t)connections;
-    c->out = c->in = unit_at[c->unit];
+    c->out = unit_at[c->unit];
+    c->in = c->unit * answer_bytes;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
   }
@@ -401,6 +408,7 @@ static void run_churn(void) {
   report();
 }
 
+#include "load-memcache.c"
 #include "load-udp.c"
 #include "load-http.c"
 #ifdef WITH_TLS
@@ -475,6 +483,8 @@ int main(int argc, char **argv) {
   raise_descriptor_limit();
   if (lines || strcmp(mode, "echo") == 0) pattern_random(lines), run_messages();
   else if (strcmp(mode, "request-reply-lines") == 0 && line_file) replies = 1, pattern_from_file(line_file), run_messages();
+  else if (strcmp(mode, "memcache-set") == 0) patterns_memcache(0), run_messages();
+  else if (strcmp(mode, "memcache-get") == 0) patterns_memcache(1), run_messages();
   else if (strcmp(mode, "churn") == 0) run_churn();
   else if (strcmp(mode, "udp") == 0) run_udp();
   else if (frames) pattern_frames(), run_messages();
@@ -486,6 +496,6 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "http") == 0) run_http(0);
   else if (strcmp(mode, "http-fresh") == 0) run_http(1);
   else if (strcmp(mode, "idle") == 0) run_idle();
-  else fail("usage: load echo|lines|frames|request-reply-lines|churn|udp|http|http-fresh|tls-echo|tls-handshakes|http2|idle PORT [options]");
+  else fail("usage: load echo|lines|frames|request-reply-lines|memcache-set|memcache-get|churn|udp|http|http-fresh|tls-echo|tls-handshakes|http2|idle PORT [options]");
   return 0;
 }

@@ -38,6 +38,10 @@ export abstract class BlockDecoder<out Frame> extends SizedDecoder<Frame> {
     this.head = ""
   }
 
+  get isBetween(): boolean {
+    return this.skipBytes === 0 && this.bufferedBytes === 0
+  }
+
   override next(): Frame | undefined {
     while (this.failure === undefined) {
       if (this.skipBytes > 0) {

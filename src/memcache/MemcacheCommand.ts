@@ -1,4 +1,5 @@
 /** What a client says, one value for a command: its bytes, and which reply is its last one. Pure. */
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { MemcacheError, Unsayable } from "./MemcacheError.ts"
 import type { Reply } from "./MemcacheReplyWire.ts"
@@ -10,6 +11,8 @@ export interface Command {
   readonly line: string
   readonly block: Uint8Array | undefined
   readonly isLast: (reply: Reply) => boolean
+  /** No answer comes. Default one does. */
+  readonly isQuiet?: boolean | undefined
 }
 
 export type Said = Result.Result<Command, MemcacheError>
@@ -87,6 +90,25 @@ export const store = (
     block: value,
     isLast: always
   }))
+}
+
+/** `set` that is not answered. */
+export const storeQuietly = (key: string, value: Uint8Array, flags: number, time: number): Said =>
+  Result.map(store("set", key, value, flags, time), (command) => ({
+    ...command,
+    line: `${command.line} noreply`,
+    isQuiet: true
+  }))
+
+/** The first command of who logs in (doc/protocol.txt, Authentication). */
+export const login = (user: string, password: Redacted.Redacted): Said => {
+  const secret = Redacted.value(password)
+  return /^[^\s\p{Cc}]+$/u.test(user) && !/\p{Cc}/u.test(secret)
+    ? Result.map(store("set", "login", Buffer.from(`${user} ${secret}`), 0, 0), (command) => ({
+        ...command,
+        operation: "login"
+      }))
+    : unsayable("login", "a user has no spaces, and neither it nor a password control characters")
 }
 
 export const remove = (key: string): Said =>

@@ -9,6 +9,8 @@ export interface Settings {
   readonly valueBytesMax?: number | undefined
   /** When the server started, in milliseconds since 1970. */
   readonly startedAt: number
+  /** Whether clients have to log in. Default no. */
+  readonly asksWho?: boolean | undefined
 }
 
 export type Stored = "STORED" | "NOT_STORED" | "EXISTS" | "NOT_FOUND" | "TOO_LARGE"
@@ -34,6 +36,7 @@ export class MemcacheEngine {
   readonly store: Store
   readonly valueBytesMax: number
   readonly startedAt: number
+  readonly asksWho: boolean
   /** What was stored last. It may be over already. */
   kept: Item | undefined = undefined
 
@@ -41,6 +44,7 @@ export class MemcacheEngine {
     this.store = store
     this.valueBytesMax = settings.valueBytesMax ?? valueBytesDefault
     this.startedAt = settings.startedAt
+    this.asksWho = settings.asksWho ?? false
   }
 
   /** Stores under a condition; the value is copied. */

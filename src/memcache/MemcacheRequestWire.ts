@@ -20,9 +20,14 @@ export interface Options {
 }
 
 /** Requests from bytes. Their values are views of the pieces that came, or copies: whoever keeps one copies it. */
-export const decoder = (options: Options = {}): Decoder<Request> => new RequestDecoder(options)
+export const decoder = (options: Options = {}): RequestDecoder => new FromBytes(options)
 
-class RequestDecoder extends BlockDecoder<Request> {
+export interface RequestDecoder extends Decoder<Request> {
+  /** Nothing of a request has come that is not whole. */
+  readonly isBetween: boolean
+}
+
+class FromBytes extends BlockDecoder<Request> {
   private readonly valueBytesMax: number
   private awaiting: Line.Storing | undefined = undefined
 

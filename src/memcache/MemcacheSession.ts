@@ -24,6 +24,8 @@ export class MemcacheSession {
   /** A `get` of many keys, in the middle of it. */
   private getting: Get | undefined = undefined
   private place = 0
+  /** How many requests were taken. */
+  answered = 0
 
   constructor(engine: MemcacheEngine, output: MemcacheOutput) {
     this.engine = engine
@@ -42,6 +44,7 @@ export class MemcacheSession {
         if (decoder.failure.reason._tag === "FrameTooLong") output.text("CLIENT_ERROR line too long\r\n")
         return "Close"
       }
+      this.answered++
       if (!this.answer(request, now)) return "Close"
     }
   }

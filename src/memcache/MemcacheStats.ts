@@ -12,7 +12,7 @@ export const stats = (about: string, engine: MemcacheEngine, now: number): strin
         udpport: 0,
         evictions: "on",
         cas_enabled: "yes",
-        auth_enabled_ascii: "no",
+        auth_enabled_ascii: engine.asksWho ? "yes" : "no",
         num_threads: 1
       })
     case "items":

@@ -119,6 +119,56 @@ describe("one connection", () => {
     })
   )
 
+  it.effect("who wants no answer gets none, and takes nobody else's", () =>
+    Effect.gen(function* () {
+      const { cache } = yield* over(yield* real)
+      const both = Array.from({ length: 100 }, (_, i) => [
+        Effect.as(cache.set(`k${i}`, `${i}`, { noreply: true }), undefined),
+        Effect.map(cache.get(`k${i}`), (found) => text(found?.value))
+      ]).flat()
+      const got = yield* Effect.all(both, { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        got,
+        both.map((_, i) => (i % 2 === 0 ? undefined : `${i >> 1}`))
+      )
+      yield* cache.set("k1", "for a while", { noreply: true, expiry: "1 second", flags: 3 })
+      assert.deepInclude(yield* cache.get("k1"), { flags: 3 })
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(yield* cache.get("k1"))
+      assert.strictEqual(yield* reason(cache.set("a b", "x", { noreply: true })), "Unsayable")
+      // Too large: nobody hears of it, and what was there is gone.
+      yield* cache.set("k2", new Uint8Array(1_048_577), { noreply: true })
+      assert.isUndefined(yield* cache.get("k2"))
+    })
+  )
+
+  it.effect("a complaint that may be about a command without an answer ends it all", () =>
+    Effect.gen(function* () {
+      const answers = ["SERVER_ERROR out of memory\r\n", "END\r\n"]
+      const { cache, settled } = yield* over((transport: Transport) =>
+        transport.receiveEach(() => transport.send(answers.shift() ?? ""))
+      )
+      const set = yield* Effect.forkChild(cache.set("k", "x", { noreply: true }), { startImmediately: true })
+      const got = yield* Effect.forkChild(reason(cache.get("k")), { startImmediately: true })
+      yield* Fiber.join(set)
+      assert.strictEqual(yield* Fiber.join(got), "Malformed")
+      yield* settled
+      assert.strictEqual(yield* reason(cache.get("k")), "Malformed")
+      // Where an answer stands between them it is clear whose it is.
+      const clear = ["STORED\r\n", "SERVER_ERROR busy\r\n", "END\r\n"]
+      const other = yield* over((transport: Transport) =>
+        transport.receiveEach((bytes) =>
+          Buffer.from(bytes).includes("noreply") ? Effect.void : transport.send(clear.shift()!)
+        )
+      )
+      yield* other.cache.set("k", "x", { noreply: true })
+      yield* other.settled
+      yield* other.cache.set("k", "x")
+      assert.strictEqual(yield* reason(other.cache.get("k")), "ServerError")
+      assert.isUndefined(yield* other.cache.get("k"))
+    })
+  )
+
   it.effect("who gives up loses its answer, and nobody else's", () =>
     Effect.gen(function* () {
       const { cache } = yield* over(yield* real)

@@ -4,6 +4,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as MemcacheClient from "../../src/memcache/MemcacheClient.ts"
 import * as MemcacheServer from "../../src/memcache/MemcacheServer.ts"
@@ -21,6 +22,11 @@ import { scripts } from "./scripts.ts"
 const program = (name: string, debian: string): Peer => ({ name, debian, path: which(name) })
 const node = Effect.provide(NodeReactor.layer)
 const quiet = Effect.provideService(References.MinimumLogLevel, "Error")
+const ownFolder = Effect.acquireRelease(
+  Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "spindle-memcache-"))),
+  (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true }))
+)
+
 const ours = Effect.gen(function* () {
   const protocol = yield* MemcacheServer.make()
   const server = yield* Server.make(Endpoint.tcp({ port: 0, interface: "127.0.0.1" }), protocol)
@@ -109,6 +115,30 @@ describePeer(memcached, (command) => {
   )
 })
 
+describePeer(memcached, (command) => {
+  it.live("and our client, that has to say who it is", () =>
+    Effect.gen(function* () {
+      const folder = yield* ownFolder
+      const file = path.join(folder, "users")
+      // It is `nobody` when it reads it.
+      fs.chmodSync(folder, 0o755)
+      fs.writeFileSync(file, "ali:sesame\n")
+      const port = yield* running(command, ["-Y", file])
+      const connect = (password: string) =>
+        Effect.flatMap(Client.connect(at(port)), (transport) =>
+          MemcacheClient.make(transport, { login: { user: "ali", password: Redacted.make(password) } })
+        )
+      const cache = yield* connect("sesame")
+      yield* cache.set("k", "v")
+      assert.strictEqual((yield* cache.get("k"))?.value.length, 1)
+      const refused = yield* Effect.flip((yield* connect("simsim")).get("k"))
+      assert.strictEqual(refused.reason._tag, "LoginRefused")
+      const stranger = yield* MemcacheClient.make(yield* Client.connect(at(port)))
+      assert.strictEqual((yield* Effect.flip(stranger.get("k"))).reason._tag, "ClientError")
+    }).pipe(Effect.scoped, node, quiet)
+  )
+})
+
 describePeer(program("memccapable", "libmemcached-tools"), (command) => {
   it.live("finds our server capable, in the text protocol", () =>
     Effect.gen(function* () {
@@ -133,10 +163,7 @@ describePeer(program("memccp", "libmemcached-tools"), (copy) => {
   it.live("files go to our server, and come back", () =>
     Effect.gen(function* () {
       const servers = `--servers=127.0.0.1:${yield* ours}`
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "spindle-memcache-"))),
-        (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true }))
-      )
+      const folder = yield* ownFolder
       const file = path.join(folder, "file")
       const content = "line\r\nEND\r\n".repeat(5_000)
       fs.writeFileSync(file, content)

@@ -3,8 +3,6 @@ import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as NodeReadFiles from "../../node/NodeReadFiles.ts"
 import * as SocksRules from "../../socks/SocksRules.ts"
 import * as SocksServer from "../../socks/SocksServer.ts"
 import * as SocksUsers from "../../socks/SocksUsers.ts"
@@ -15,31 +13,13 @@ import * as StreamServerService from "../StreamServerService.ts"
 import { isExposed, refuseExposed, refusePlaintext } from "./exposure.ts"
 import { connectionsMaxFlag, listenFlag, servers } from "./listening.ts"
 import { tryCommand } from "./tryIt.ts"
+import { usersFile } from "./usersFile.ts"
 
 const byDefault = `tcp:${SocksServer.port}:interface=127.0.0.1`
 const description = "a SOCKS proxy: 4, 4a and 5 (RFC 1928)"
 
 const networks = (name: string, what: string) =>
   Flag.String(name).pipe(Flag.atLeast(0), Flag.withMetavar("NETWORK"), Flag.withDescription(what))
-
-/** Lines of NAME:PASSWORD; `#` begins a comment. */
-const users = Effect.fnUntraced(function* (file: string) {
-  const text = yield* Effect.mapError(
-    NodeReadFiles.make.readFileString(file),
-    (error) => new UsageError({ detail: `--users: ${error.message}` })
-  )
-  const lines = text.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#"))
-  const wrong = lines.findIndex((line) => !/^[^:]+:./.test(line))
-  if (lines.length === 0 || wrong >= 0) {
-    return yield* new UsageError({ detail: `--users: ${file} must have lines of NAME:PASSWORD` })
-  }
-  return SocksUsers.memory(
-    lines.map((line) => {
-      const colon = line.indexOf(":")
-      return [line.slice(0, colon), Redacted.make(line.slice(colon + 1))] as const
-    })
-  )
-})
 
 const rulesOf = (options: SocksRules.Options) =>
   Effect.try({
@@ -108,7 +88,9 @@ export const maker = ServiceMaker.make({
       ...(udp ? (["associate"] as const) : [])
     ]
     const rules = yield* rulesOf({ allow, commands, clients: clients.length === 0 ? undefined : clients })
-    const known = Option.isNone(flags.users) ? SocksUsers.nobodyAsked : yield* users(flags.users.value)
+    const known = Option.isNone(flags.users)
+      ? SocksUsers.nobodyAsked
+      : SocksUsers.memory(yield* usersFile(flags.users.value))
     const converse = SocksServer.protocol({
       idleTimeout: seconds === undefined ? undefined : Duration.seconds(seconds)
     })

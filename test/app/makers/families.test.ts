@@ -213,6 +213,24 @@ describe("spindle memcached", () => {
         yield* make("memcached", ["--listen", where])
       }
       yield* make("memcached", ["--listen", "tcp:11211", "--unprotected"])
+      const file = path.join(folder, "cache-users")
+      fs.writeFileSync(file, "ali:open sesame\n")
+      assert.match(
+        yield* refused("memcached", ["--listen", "tcp:11211", "--users", file]),
+        /can be reached by others, and passwords would go in plaintext/
+      )
+      yield* make("memcached", ["--listen", "tcp:11211", "--users", file, "--unprotected"])
+      yield* refused("memcached", ["--users", path.join(folder, "none")])
+      yield* serving(
+        "memcached",
+        ["--users", file],
+        Effect.fnUntraced(function* ({ ask, hints }) {
+          const text = "set login 0 0 15\r\nali open sesame\r\nmn\r\nquit\r\n"
+          assert.strictEqual(yield* ask(11_211, text), "STORED\r\nMN\r\n")
+          assert.strictEqual(yield* ask(11_211, "mn\r\nquit\r\n"), "CLIENT_ERROR unauthenticated\r\n")
+          assert.match(hints[0]!, /^try it: printf 'set login 0 0 BYTES\\r\\nali PASSWORD\\r\\nset k/)
+        })
+      )
       for (const args of [
         ["-m", "0"],
         ["-m", "1", "-I", "2000000"],
