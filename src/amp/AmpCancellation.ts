@@ -5,6 +5,7 @@
  * any other, and is one that Twisted would come to after a hundred trillion calls. Who knows what that means says so at once, by the
  * command `Spindle-Cancel` without a call; with one, it says which call was given up.
  */
+import type * as Cause from "effect/Cause"
 import type * as Fiber from "effect/Fiber"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -74,6 +75,7 @@ export class Abandoned {
 
 /** A command that is worked on, or waits for its turn. */
 interface Asked {
+  /** That works on it. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   abandoned: boolean
 }
@@ -104,47 +106,45 @@ export class Cancellable {
   /** The peer does not wait for that call any more. What was answered meanwhile is none. */
   cancel(tag: string): void {
     const asked = this.asked.get(tag)
-    if (asked === undefined || asked.abandoned) return
+    if (asked === undefined) return
+    this.asked.delete(tag)
     asked.abandoned = true
     asked.fiber?.interruptUnsafe()
   }
 
   /**
-   * `use` is given a way to run the handler so that the peer can give it up: until it is done, and not while its answer leaves,
-   * or a peer that does not read could have any number of them.
+   * A handler that the peer can give up: until it is done, and not while its answer leaves, or a peer that does not read could have any
+   * number of them. Interrupts the fiber that it runs in.
    */
-  over<A, E, R>(
+  over<A, E, R, B, F, Q>(
     tag: Uint8Array,
-    use: (
-      handling: <B, F, Q>(handler: Effect.Effect<B, F, Q>) => Effect.Effect<B, F, Q>,
-      restore: <B, F, Q>(effect: Effect.Effect<B, F, Q>) => Effect.Effect<B, F, Q>
-    ) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A | void, E, R> {
+    handler: Effect.Effect<A, E, R>,
+    then: {
+      readonly onSuccess: (value: A) => Effect.Effect<B, F, Q>
+      readonly onFailure: (cause: Cause.Cause<E>) => Effect.Effect<B, F, Q>
+    }
+  ): Effect.Effect<B | void, F, R | Q> {
     const key = latin1(tag)
     const asked: Asked = { fiber: undefined, abandoned: false }
     this.asked.set(key, asked)
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.withFiber((fiber): Effect.Effect<A | void, E, R> => {
-        if (asked.abandoned) {
-          this.forget(key, asked)
-          return Effect.void
-        }
-        asked.fiber = fiber
-        return use(
-          (handler) =>
-            Effect.onExitPrimitive(restore(handler), () => {
-              this.forget(key, asked)
-              return undefined
-            }),
-          restore
-        )
-      })
-    )
-  }
-
-  /** A peer may use a tag twice: the later call is the one it can give up. */
-  private forget(key: string, asked: Asked): void {
-    asked.fiber = undefined
-    if (this.asked.get(key) === asked) this.asked.delete(key)
+    // A peer may use a tag twice: the later call is the one that it can give up.
+    const forget = () => {
+      if (this.asked.get(key) === asked) this.asked.delete(key)
+    }
+    const watched = Effect.matchCauseEffect(handler, {
+      onSuccess: (value) => {
+        forget()
+        return then.onSuccess(value)
+      },
+      onFailure: (cause) => {
+        forget()
+        return then.onFailure(cause)
+      }
+    })
+    return Effect.withFiber((fiber): Effect.Effect<B | void, F, R | Q> => {
+      if (asked.abandoned) return Effect.void
+      asked.fiber = fiber
+      return watched
+    })
   }
 }

@@ -95,14 +95,9 @@ export class AmpCommands<R> {
     }
   ): Effect.Effect<void, never, R> {
     const handler = Effect.suspend(handle)
-    if (tag === undefined || !this.cancellable.isOn) return Effect.matchCauseEffect(handler, then)
-    return this.cancellable.over(tag, (watched, restore) =>
-      Effect.matchCauseEffect(watched(handler), {
-        onSuccess: (value) => restore(then.onSuccess(value)),
-        // Of a call that was given up nobody hears; but a handler may break while it is interrupted.
-        onFailure: (cause) => (Cause.hasDies(cause) ? then.onFailure(cause) : restore(then.onFailure(cause)))
-      })
-    )
+    return tag === undefined || !this.cancellable.isOn
+      ? Effect.matchCauseEffect(handler, then)
+      : this.cancellable.over(tag, handler, then)
   }
 
   private answer(

@@ -110,7 +110,7 @@ class Running<R> {
     const scope = Scope.makeUnsafe()
     const queuedMax = this.queuedMax
     this.places = new AmpPlaces(
-      () => this.calls.busy,
+      { mustRead: () => this.calls.busy, broken: (cause) => this.quit(cause) },
       {
         placesMax: this.options.commandsMax ?? commandsMaxDefault,
         queuedMax,

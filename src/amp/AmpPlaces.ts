@@ -1,8 +1,16 @@
 /** The places at which the peer's commands are worked on: when reading waits for one, and what is kept meanwhile. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { until } from "../reactor/Waiters.ts"
+
+export interface Host {
+  /** Whether answers of the peer must be read, whatever else waits. */
+  readonly mustRead: () => boolean
+  /** Told when a handler broke while it was interrupted. */
+  readonly broken: (cause: Cause.Cause<never>) => Effect.Effect<void>
+}
 
 export interface Limits {
   /** Worked on at once. */
@@ -22,8 +30,8 @@ export interface Work<R> {
 }
 
 export class AmpPlaces<R> {
-  /** Whether answers of the peer must be read, whatever else waits. */
   private readonly mustRead: () => boolean
+  private readonly broken: (cause: Cause.Cause<never>) => Effect.Effect<void>
   private readonly limits: Limits
   private readonly scope: Scope.Scope
   private active = 0
@@ -35,8 +43,9 @@ export class AmpPlaces<R> {
   /** The peer gives calls up that it does not wait for any more: what it says is read ahead. */
   readsAhead = false
 
-  constructor(mustRead: () => boolean, limits: Limits, scope: Scope.Scope) {
-    this.mustRead = mustRead
+  constructor(host: Host, limits: Limits, scope: Scope.Scope) {
+    this.mustRead = host.mustRead
+    this.broken = host.broken
     this.limits = limits
     this.scope = scope
   }
@@ -127,11 +136,12 @@ export class AmpPlaces<R> {
           work = this.kept()
         }
       }),
-      // A command that was given up ends its worker. Those behind it may have been given up in the same breath: they are not begun first.
-      (exit) =>
-        Exit.isFailure(exit) && this.queue.length > 0
-          ? Effect.andThen(Effect.yieldNow, this.leave)
-          : this.leave
+      (exit) => {
+        if (Exit.isSuccess(exit)) return this.leave
+        // A command that was given up ends its worker. Those behind it may have been given up in the same breath: they are not begun first.
+        const leave = this.queue.length > 0 ? Effect.andThen(Effect.yieldNow, this.leave) : this.leave
+        return Cause.hasDies(exit.cause) ? Effect.andThen(this.broken(exit.cause), leave) : leave
+      }
     )
   }
 
