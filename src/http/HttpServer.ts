@@ -74,7 +74,7 @@ export const fromListener = (listener: Listener, options: NodeHttpLimits.Options
         Effect.forkDetach({ startImmediately: true })
       )
       yield* Effect.acquireRelease(accepting, (fiber) =>
-        connections.drainAfter(Effect.andThen(Fiber.interrupt(fiber), listener.stop))
+        connections.drainAfter(listener.settle, Effect.andThen(Fiber.interrupt(fiber), listener.stop))
       )
       current = connections
     })
