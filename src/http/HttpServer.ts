@@ -85,13 +85,11 @@ export const fromListener = (listener: Listener, options: NodeHttpLimits.Options
         Effect.forkDetach({ startImmediately: true })
       )
       yield* Effect.acquireRelease(accepting, (fiber) =>
-        connections.drainAfter(
-          Fiber.interrupt(fiber).pipe(
-            Effect.andThen(listener.stop),
-            // What ends now is known to be the last on its connection: those are told without a pause.
-            Effect.andThen(Deferred.succeed(stopping, undefined))
-          )
-        )
+        connections.drainAfter({
+          settle: listener.settle,
+          stopAccepting: Effect.andThen(Fiber.interrupt(fiber), listener.stop),
+          tell: Effect.asVoid(Deferred.succeed(stopping, undefined))
+        })
       )
       current = connections
     })

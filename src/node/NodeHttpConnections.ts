@@ -10,7 +10,7 @@ import type * as http2 from "node:http2"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Latch from "effect/Latch"
 import { DenseSet } from "../reactor/DenseSet.ts"
@@ -39,6 +39,15 @@ export interface Counts {
   readonly requests: number
   /** Requests that are being answered. */
   readonly active: number
+}
+
+/** How a server that stops ends what comes to it. */
+export interface Ending {
+  /** Closes the port; over when what has come in is accepted. */
+  readonly settle: Effect.Effect<void>
+  readonly stopAccepting: Effect.Effect<void>
+  /** Tells answers without an end, once each is known to be the last on its connection. */
+  readonly tell: Effect.Effect<void>
 }
 
 /** A peer is let read what it was sent, before its connection is closed over what it sends. */
@@ -134,26 +143,24 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
 
   /** Serves the connection, to its end. */
   readonly accept = (transport: Closeable): void => {
-    if (
-      this.isDraining ||
-      this.connections.size >= this.limits.connectionsMax ||
-      !this.peers.hasPlace(transport)
-    ) {
+    if (this.connections.size >= this.limits.connectionsMax || !this.peers.hasPlace(transport)) {
       this.refused++
       this.run(transport.close)
       return
     }
     this.accepted++
     const { security } = transport
-    if (security._tag === "Tls") this.serve(transport, security.alpn === "h2")
-    else if (this.limits.http2PriorKnowledge) this.look(transport)
-    else this.serve(transport, false)
+    if (security._tag === "Plain" && this.limits.http2PriorKnowledge) return this.look(transport)
+    const connection = this.serve(transport, security._tag === "Tls" && security.alpn === "h2")
+    // Its handshake was under way when the server was stopped.
+    if (this.isDraining) connection.drain()
   }
 
   private look(transport: Closeable): void {
     const preface = new NodeHttpPreface(transport, this)
     this.keep(preface)
     preface.begin()
+    if (this.isDraining) preface.drain()
   }
 
   chosen(preface: NodeHttpPreface, isHttp2: boolean): void {
@@ -277,34 +284,46 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   }
 
   /**
-   * Ends what does nothing at once, and the others behind their answers; after `drainTimeout` interrupts those, and after
-   * `interruptTimeout` resets what is left. Over when nothing is. Whoever asks first starts it; nobody ends it.
+   * Ends what does nothing at once, and the others behind their answers, those too whose handshake is under way; after
+   * `drainTimeout` interrupts those, and after `interruptTimeout` resets what is left. Over when nothing is. Whoever asks first
+   * starts it; nobody ends it.
    */
-  drainAfter(stopAccepting: Effect.Effect<void>): Effect.Effect<void> {
+  drainAfter(ending: Ending): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (!this.isDraining) {
         this.isDraining = true
-        this.run(Deferred.into(Effect.andThen(stopAccepting, this.drain), this.drained))
+        this.run(Deferred.into(this.drain(ending), this.drained))
       }
       return Deferred.await(this.drained)
     })
   }
 
-  private readonly drain: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    for (const connection of this.connections) connection.drain()
-    this.lookEmpty()
-    yield* this.emptyWithin(this.limits.drainTimeout)
-    for (const fiber of this.fibers) fiber.interruptUnsafe()
-    yield* this.emptyWithin(this.limits.interruptTimeout)
-    for (const { transport } of this.connections) yield* transport.abort
-    yield* this.empty.await
-    this.endWatching()
-    this.server.close()
-  })
+  private drain({ settle, stopAccepting, tell }: Ending): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const settling = yield* Effect.forkChild(settle, { startImmediately: true })
+      const isSettled = settling.pollUnsafe() !== undefined
+      if (isSettled) yield* stopAccepting
+      for (const connection of this.connections) connection.drain()
+      this.lookEmpty()
+      yield* tell
+      yield* this.emptyWithin(this.limits.drainTimeout, isSettled ? Effect.void : Fiber.await(settling))
+      if (!isSettled) yield* Effect.andThen(Fiber.interrupt(settling), stopAccepting)
+      for (const fiber of this.fibers) fiber.interruptUnsafe()
+      yield* this.emptyWithin(this.limits.interruptTimeout)
+      for (const { transport } of this.connections) yield* transport.abort
+      yield* this.empty.await
+      this.endWatching()
+      this.server.close()
+    })
+  }
 
-  private emptyWithin(millis: number): Effect.Effect<void> {
+  /** At most so long, once `before` is over, if that is something. */
+  private emptyWithin(millis: number, before: Effect.Effect<unknown> = Effect.void): Effect.Effect<void> {
+    const empty = Effect.suspend(() => (this.isEmpty ? Effect.void : this.empty.await))
     return Effect.suspend(() =>
-      this.isEmpty ? Effect.void : Effect.asVoid(Effect.timeoutOption(this.empty.await, millis))
+      before === Effect.void && this.isEmpty
+        ? Effect.void
+        : Effect.asVoid(Effect.timeoutOption(Effect.andThen(before, empty), millis))
     )
   }
 }
