@@ -44,6 +44,8 @@ export interface RateCase extends Common {
     | "http"
     | "http-fresh"
     | "http2"
+    | "websocket"
+    | "websocket-fan"
   readonly load: ReadonlyArray<string>
   /** What the server's processor time is divided by. */
   readonly per: "message" | "block" | "line" | "frame" | "connection" | "handshake" | "request"

@@ -11,8 +11,9 @@
 //   load http PORT --target T --expect F [--upload N] [--connections N] [--seconds S]      see load-http.c
 //   load http-fresh PORT --target T --expect F [--slots N] [--seconds S]          a connection for each request
 //   load http2 PORT --target T --expect F [--connections N] [--in-flight N] [--seconds S]  over TLS; see load-http2.c
+//   load websocket PORT [...]        as echo, in frames of a WebSocket; see load-websocket.c
+//   load websocket-fan PORT [--connections N] [--seconds S]                       all are sent the same
 //   load idle PORT [--connections N]                                  then commands on stdin: "echo", "close"
-//
 // What is sent is pseudo-random and position-dependent, and what comes back is compared with it.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -156,6 +157,9 @@ static int dial_blocking(int source) {
 static char *pattern;
 static size_t pattern_bytes, units, *unit_at;
 static int replies; // 1: what comes back are lines of the server's own
+// What comes back otherwise: what was sent, unless a mode says something else.
+static const char *answers;
+static size_t answers_bytes, answer_bytes; // of each
 
 static uint32_t random_next(void) {
   static uint32_t state = 2463534242u;
@@ -166,6 +170,7 @@ static uint32_t random_next(void) {
 static void pattern_double(void) {
   pattern = realloc(pattern, 2 * pattern_bytes);
   memcpy(pattern + pattern_bytes, pattern, pattern_bytes);
+  answers = pattern, answers_bytes = pattern_bytes, answer_bytes = size_bytes;
 }
 
 static void pattern_random(int text) {
@@ -251,11 +256,11 @@ static int differs(const char *want, size_t n) {
 }
 
 static int count_echoed(Connection *c, size_t n) {
-  if (differs(pattern + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
-  c->in = (c->in + n) % pattern_bytes;
+  if (differs(answers + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
+  c->in = (c->in + n) % answers_bytes;
   c->partial += n;
-  int done = (int)(c->partial / size_bytes);
-  c->partial %= size_bytes;
+  int done = (int)(c->partial / answer_bytes);
+  c->partial %= answer_bytes;
   return done;
 }
 
@@ -293,17 +298,18 @@ static void received(Connection *c) {
   if (running) send_messages(c, done, now);
 }
 
-static void run_messages(void) {
+static void run_messages(int (*open_one)(int source)) {
   Connection *all = calloc((size_t)connections, sizeof *all);
   struct epoll_event events[EVENTS_MAX];
   epoll = epoll_create1(EPOLL_CLOEXEC);
   for (int i = 0; i < connections; i++) {
     Connection *c = &all[i];
-    c->fd = dial_blocking(0);
+    c->fd = open_one(0);
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     c->sent_at = calloc((size_t)in_flight, sizeof *c->sent_at);
     c->unit = (size_t)i * units / (size_t)connections;
-    c->out = c->in = unit_at[c->unit];
+    c->out = unit_at[c->unit];
+    c->in = c->unit * answer_bytes;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
   }
@@ -403,6 +409,7 @@ static void run_churn(void) {
 
 #include "load-udp.c"
 #include "load-http.c"
+#include "load-websocket.c"
 #ifdef WITH_TLS
 #include "load-tls.c"
 #include "load-http2.c"
@@ -473,19 +480,21 @@ int main(int argc, char **argv) {
   }
   if (size_bytes < 1 || connections < 1 || in_flight < 1 || slots < 1 || run_seconds <= 0) fail("an option is out of range");
   raise_descriptor_limit();
-  if (lines || strcmp(mode, "echo") == 0) pattern_random(lines), run_messages();
-  else if (strcmp(mode, "request-reply-lines") == 0 && line_file) replies = 1, pattern_from_file(line_file), run_messages();
+  if (lines || strcmp(mode, "echo") == 0) pattern_random(lines), run_messages(dial_blocking);
+  else if (strcmp(mode, "request-reply-lines") == 0 && line_file) replies = 1, pattern_from_file(line_file), run_messages(dial_blocking);
   else if (strcmp(mode, "churn") == 0) run_churn();
   else if (strcmp(mode, "udp") == 0) run_udp();
-  else if (frames) pattern_frames(), run_messages();
+  else if (frames) pattern_frames(), run_messages(dial_blocking);
 #ifdef WITH_TLS
   else if (strcmp(mode, "tls-echo") == 0) pattern_random(0), run_tls_echo();
   else if (strcmp(mode, "tls-handshakes") == 0) run_handshakes();
   else if (strcmp(mode, "http2") == 0) run_http2();
 #endif
+  else if (strcmp(mode, "websocket") == 0) pattern_websocket(), run_messages(websocket_dial);
+  else if (strcmp(mode, "websocket-fan") == 0) run_websocket_fan();
   else if (strcmp(mode, "http") == 0) run_http(0);
   else if (strcmp(mode, "http-fresh") == 0) run_http(1);
   else if (strcmp(mode, "idle") == 0) run_idle();
-  else fail("usage: load echo|lines|frames|request-reply-lines|churn|udp|http|http-fresh|tls-echo|tls-handshakes|http2|idle PORT [options]");
+  else fail("usage: load echo|lines|frames|request-reply-lines|churn|udp|http|http-fresh|tls-echo|tls-handshakes|http2|websocket|websocket-fan|idle PORT [options]");
   return 0;
 }

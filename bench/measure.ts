@@ -144,9 +144,9 @@ const measureRate = async (
 ): Promise<CaseResult> => {
   const rows = emptyRows(test.servers)
   const running = new Map<Row, RunningServer>()
-  const load = (server: RunningServer, seconds: number) =>
+  const load = (server: RunningServer, seconds: number, look = async () => {}) =>
     onServer(server, () =>
-      runLoad(generator, test.mode, server.port, [...test.load, "--seconds", String(seconds)])
+      runLoad(generator, test.mode, server.port, [...test.load, "--seconds", String(seconds)], look)
     )
 
   const round = async (row: Row): Promise<Sample> => {
@@ -157,14 +157,19 @@ const measureRate = async (
     const harnessBefore = process.cpuUsage()
     const childrenBefore = childrenMicros(server.conversation.pid)
     const before = await serverCpuMicros(server)
-    const result = await load(server, profile.seconds)
-    const serverMicros = (await serverCpuMicros(server)) - before
+    const looks: Array<number> = []
+    const result = await load(server, profile.seconds, async () => {
+      looks.push(await serverCpuMicros(server))
+    })
+    const allMicros = (await serverCpuMicros(server)) - before
+    const [opened, done] = looks
+    const serverMicros = opened === undefined || done === undefined ? allMicros : done - opened
     const machineMicros = busyMicros() - machineBefore
     const harness = process.cpuUsage(harnessBefore)
     // The server behind a port forward.
     const children = childrenMicros(server.conversation.pid) - childrenBefore
     const othersMicros =
-      machineMicros - serverMicros - children - result.processMicros - harness.user - harness.system
+      machineMicros - allMicros - children - result.processMicros - harness.user - harness.system
     const wallMicros = (performance.now() - startedAt) * 1000
     const perSecond = result.messages / result.seconds
     const cpuMicrosPerMessage = serverMicros / result.messagesAll
