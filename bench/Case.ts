@@ -56,6 +56,8 @@ export interface RateCase extends Common {
     | "http"
     | "http-fresh"
     | "http2"
+    | "websocket"
+    | "websocket-fan"
   readonly load: ReadonlyArray<string>
   /** A mode that fills each server before it is measured, with the same options. Default: none is needed. */
   readonly filledBy?: RateCase["mode"] | undefined

@@ -18,7 +18,8 @@ static void patterns_memcache(int is_get) {
   units = KEYS;
   size_t request_max = 64 + (is_get ? 0 : size_bytes), answer_max = 64 + (is_get ? size_bytes : 0);
   pattern = malloc(units * request_max);
-  expected = malloc(2 * units * answer_max);
+  char *back = malloc(2 * units * answer_max);
+  size_t back_bytes = 0;
   unit_at = malloc((units + 1) * sizeof *unit_at);
   for (int key = 0; key < KEYS; key++) {
     unit_at[key] = pattern_bytes;
@@ -30,16 +31,16 @@ static void patterns_memcache(int is_get) {
       memcpy(pattern + pattern_bytes, value, size_bytes), pattern_bytes += size_bytes;
       memcpy(pattern + pattern_bytes, "\r\n", 2), pattern_bytes += 2;
     }
-    char *to = expected + expected_bytes;
+    char *to = back + back_bytes;
     if (is_get) {
       to += snprintf(to, 64, "VALUE key:%05d 0 %zu\r\n", key, size_bytes);
       memcpy(to, value, size_bytes), to += size_bytes;
       memcpy(to, "\r\nEND\r\n", 7), to += 7;
     } else memcpy(to, "STORED\r\n", 8), to += 8;
-    expected_bytes = (size_t)(to - expected);
+    back_bytes = (size_t)(to - back);
   }
   unit_at[units] = pattern_bytes;
-  answer_bytes = expected_bytes / units;
-  memcpy(expected + expected_bytes, expected, expected_bytes);
   pattern_double();
+  memcpy(back + back_bytes, back, back_bytes);
+  answers = back, answers_bytes = back_bytes, answer_bytes = back_bytes / units;
 }

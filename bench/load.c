@@ -13,6 +13,8 @@
 //   load http2 PORT --target T --expect F [--connections N] [--in-flight N] [--seconds S]  over TLS; see load-http2.c
 //   load memcache-set PORT [...]     as echo, with commands and answers of memcached; see load-memcache.c
 //   load memcache-get PORT [...]
+//   load websocket PORT [...]        as echo, in frames of a WebSocket; see load-websocket.c
+//   load websocket-fan PORT [--connections N] [--seconds S]                       all are sent the same
 //   load idle PORT [--connections N]                                  then commands on stdin: "echo", "close"
 //
 // What is sent is pseudo-random and position-dependent, and what comes back is compared with it.
@@ -157,10 +159,10 @@ static int dial_blocking(int source) {
 
 static char *pattern;
 static size_t pattern_bytes, units, *unit_at;
-// What comes back, twice over, in answers of one size: what was sent, unless it is something else.
-static char *expected;
-static size_t expected_bytes, answer_bytes;
 static int replies; // 1: what comes back are lines of the server's own
+// What comes back otherwise: what was sent, unless a mode says something else.
+static const char *answers;
+static size_t answers_bytes, answer_bytes; // of each
 
 static uint32_t random_next(void) {
   static uint32_t state = 2463534242u;
@@ -171,6 +173,7 @@ static uint32_t random_next(void) {
 static void pattern_double(void) {
   pattern = realloc(pattern, 2 * pattern_bytes);
   memcpy(pattern + pattern_bytes, pattern, pattern_bytes);
+  answers = pattern, answers_bytes = pattern_bytes, answer_bytes = size_bytes;
 }
 
 static void pattern_random(int text) {
@@ -256,8 +259,8 @@ static int differs(const char *want, size_t n) {
 }
 
 static int count_echoed(Connection *c, size_t n) {
-  if (differs(expected + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
-  c->in = (c->in + n) % expected_bytes;
+  if (differs(answers + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
+  c->in = (c->in + n) % answers_bytes;
   c->partial += n;
   int done = (int)(c->partial / answer_bytes);
   c->partial %= answer_bytes;
@@ -298,14 +301,13 @@ static void received(Connection *c) {
   if (running) send_messages(c, done, now);
 }
 
-static void run_messages(void) {
-  if (!expected) expected = pattern, expected_bytes = pattern_bytes, answer_bytes = size_bytes;
+static void run_messages(int (*open_one)(int source)) {
   Connection *all = calloc((size_t)connections, sizeof *all);
   struct epoll_event events[EVENTS_MAX];
   epoll = epoll_create1(EPOLL_CLOEXEC);
   for (int i = 0; i < connections; i++) {
     Connection *c = &all[i];
-    c->fd = dial_blocking(0);
+    c->fd = open_one(0);
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     c->sent_at = calloc((size_t)in_flight, sizeof *c->sent_at);
     c->unit = (size_t)i * units / (size_t)connections;
@@ -411,6 +413,7 @@ static void run_churn(void) {
 #include "load-memcache.c"
 #include "load-udp.c"
 #include "load-http.c"
+#include "load-websocket.c"
 #ifdef WITH_TLS
 #include "load-tls.c"
 #include "load-http2.c"
@@ -481,21 +484,23 @@ int main(int argc, char **argv) {
   }
   if (size_bytes < 1 || connections < 1 || in_flight < 1 || slots < 1 || run_seconds <= 0) fail("an option is out of range");
   raise_descriptor_limit();
-  if (lines || strcmp(mode, "echo") == 0) pattern_random(lines), run_messages();
-  else if (strcmp(mode, "request-reply-lines") == 0 && line_file) replies = 1, pattern_from_file(line_file), run_messages();
-  else if (strcmp(mode, "memcache-set") == 0) patterns_memcache(0), run_messages();
-  else if (strcmp(mode, "memcache-get") == 0) patterns_memcache(1), run_messages();
+  if (lines || strcmp(mode, "echo") == 0) pattern_random(lines), run_messages(dial_blocking);
+  else if (strcmp(mode, "request-reply-lines") == 0 && line_file) replies = 1, pattern_from_file(line_file), run_messages(dial_blocking);
+  else if (strcmp(mode, "memcache-set") == 0) patterns_memcache(0), run_messages(dial_blocking);
+  else if (strcmp(mode, "memcache-get") == 0) patterns_memcache(1), run_messages(dial_blocking);
   else if (strcmp(mode, "churn") == 0) run_churn();
   else if (strcmp(mode, "udp") == 0) run_udp();
-  else if (frames) pattern_frames(), run_messages();
+  else if (frames) pattern_frames(), run_messages(dial_blocking);
 #ifdef WITH_TLS
   else if (strcmp(mode, "tls-echo") == 0) pattern_random(0), run_tls_echo();
   else if (strcmp(mode, "tls-handshakes") == 0) run_handshakes();
   else if (strcmp(mode, "http2") == 0) run_http2();
 #endif
+  else if (strcmp(mode, "websocket") == 0) pattern_websocket(), run_messages(websocket_dial);
+  else if (strcmp(mode, "websocket-fan") == 0) run_websocket_fan();
   else if (strcmp(mode, "http") == 0) run_http(0);
   else if (strcmp(mode, "http-fresh") == 0) run_http(1);
   else if (strcmp(mode, "idle") == 0) run_idle();
-  else fail("usage: load echo|lines|frames|request-reply-lines|memcache-set|memcache-get|churn|udp|http|http-fresh|tls-echo|tls-handshakes|http2|idle PORT [options]");
+  else fail("usage: load echo|lines|frames|request-reply-lines|memcache-set|memcache-get|churn|udp|http|http-fresh|tls-echo|tls-handshakes|http2|websocket|websocket-fan|idle PORT [options]");
   return 0;
 }

@@ -146,9 +146,9 @@ const measureRate = async (
 ): Promise<CaseResult> => {
   const rows = emptyRows(test.servers)
   const running = new Map<Row, RunningServer>()
-  const load = (server: RunningServer, seconds: number, mode = test.mode) =>
+  const load = (server: RunningServer, seconds: number, look = async () => {}, mode = test.mode) =>
     onServer(server, () =>
-      runLoad(generator, mode, server.port, [...test.load, "--seconds", String(seconds)])
+      runLoad(generator, mode, server.port, [...test.load, "--seconds", String(seconds)], look)
     )
 
   const round = async (row: Row): Promise<Sample> => {
@@ -159,15 +159,20 @@ const measureRate = async (
     const harnessBefore = process.cpuUsage()
     const childrenBefore = childrenMicros(server.conversation.pid)
     const before = await serverCpuMicros(server)
-    const result = await load(server, profile.seconds)
-    const serverMicros = (await serverCpuMicros(server)) - before
+    const looks: Array<number> = []
+    const result = await load(server, profile.seconds, async () => {
+      looks.push(await serverCpuMicros(server))
+    })
+    const allMicros = (await serverCpuMicros(server)) - before
+    const [opened, done] = looks
+    const serverMicros = opened === undefined || done === undefined ? allMicros : done - opened
     const machineMicros = busyMicros() - machineBefore
     const harness = process.cpuUsage(harnessBefore)
     // The server behind a port forward.
     const children =
       row.server.isWrapper === true ? 0 : childrenMicros(server.conversation.pid) - childrenBefore
     const othersMicros =
-      machineMicros - serverMicros - children - result.processMicros - harness.user - harness.system
+      machineMicros - allMicros - children - result.processMicros - harness.user - harness.system
     const wallMicros = (performance.now() - startedAt) * 1000
     const perSecond = result.messages / result.seconds
     const cpuMicrosPerMessage = serverMicros / result.messagesAll
@@ -190,7 +195,7 @@ const measureRate = async (
       try {
         const server = await startServer(row.server)
         running.set(row, server)
-        if (test.filledBy !== undefined) await load(server, FILL_SECONDS, test.filledBy)
+        if (test.filledBy !== undefined) await load(server, FILL_SECONDS, async () => {}, test.filledBy)
         await load(server, profile.warmUpSeconds)
       } catch (error) {
         failed(row, error)

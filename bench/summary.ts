@@ -40,7 +40,7 @@ const goals = (results: ReadonlyArray<CaseResult>): ReadonlyArray<ReadonlyArray<
     })
   )
 
-/** Requests a second, and microseconds of the server's processor for each. */
+/** Requests or messages a second, and microseconds of the server's processor for each. */
 export const summary = (results: ReadonlyArray<CaseResult>): string => {
   const names = [...new Set(results.flatMap(({ rows }) => rows.map(({ server }) => server.name)))]
   const figures = results.map(({ case: { name }, rows }) => [
@@ -48,7 +48,7 @@ export const summary = (results: ReadonlyArray<CaseResult>): string => {
     ...names.map((server) => cell(rows.find((row) => row.server.name === server)))
   ])
   return [
-    "## All: requests a second / us of the server's processor for each",
+    "## All: how many a second / us of the server's processor for each",
     "",
     ...table(["case", ...names], figures),
     "",

@@ -32,15 +32,12 @@ const announced = Layer.effectDiscard(
   })
 )
 
-/** Serves it, and tells the harness where. */
-export const serve = <E, E2>(
+/** Serves these routes, and tells the harness where. */
+export const launch = <E, E2>(
   server: Layer.Layer<EffectHttpServer.HttpServer, E>,
-  files: Layer.Layer<never, E2, HttpRouter.HttpRouter>
+  routes: Layer.Layer<never, E2, HttpRouter.HttpRouter>
 ): void => {
-  const application = HttpRouter.serve(Layer.merge(routes, files), {
-    disableLogger: true,
-    disableListenLog: true
-  })
+  const application = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
   Effect.runFork(
     Layer.launch(Layer.merge(application, announced).pipe(Layer.provide(server))).pipe(
       // The first line of stdout is the harness's.
@@ -48,3 +45,9 @@ export const serve = <E, E2>(
     )
   )
 }
+
+/** The application, with files as `server`'s users serve them. */
+export const serve = <E, E2>(
+  server: Layer.Layer<EffectHttpServer.HttpServer, E>,
+  files: Layer.Layer<never, E2, HttpRouter.HttpRouter>
+): void => launch(server, Layer.merge(routes, files))
