@@ -90,15 +90,12 @@ const platform = HttpPlatform.HttpPlatform.of({
  */
 const standIn: HttpEffect.PreResponseHandler = (request, response) => {
   const { body, headers } = response
-  const length = headers["content-length"]
+  const length = Number(headers["content-length"] ?? 0)
   const type = headers["content-type"]
   return Effect.succeed(
-    request.method !== "HEAD" || body._tag !== "Empty" || type === undefined
-      ? response
-      : HttpServerResponse.setBody(
-          response,
-          HttpBody.stream(Stream.empty, type, length === undefined ? undefined : Number(length))
-        )
+    request.method === "HEAD" && body._tag === "Empty" && type !== undefined && length > 0
+      ? HttpServerResponse.setBody(response, HttpBody.stream(Stream.empty, type, length))
+      : response
   )
 }
 

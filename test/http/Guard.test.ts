@@ -151,6 +151,13 @@ describe("Guard", () => {
         (yield* get("/a?b=c", digest(challenge, "builder", { nc: "00000004", method: "POST" }))).status,
         401
       )
+      // The whole body would have to be here before anybody knows whose it is.
+      const integrity = digest(challenge, "builder", { nc: "00000009" })
+      const { authorization } = integrity
+      assert.strictEqual(
+        (yield* get("/a?b=c", { authorization: authorization.replace("qop=auth", "qop=auth-int") })).status,
+        400
+      )
       const md5 = digest(challenge, "builder", { algorithm: "MD5", nc: "00000005" })
       assert.strictEqual((yield* get("/a?b=c", md5)).status, 200)
       const wrong = yield* get("/a?b=c", digest(challenge, "wrong", { nc: "00000006" }))

@@ -159,6 +159,16 @@ export const maker = ServiceMaker.make({
       "Of files whose name does not tell; default application/octet-stream"
     ),
     auth: authFlag,
+    connectionsMax: Flag.Int("connections-max").pipe(
+      Flag.withDefault(10_000),
+      Flag.withMetavar("COUNT"),
+      Flag.withDescription("More connections than these are closed at once; default 10,000")
+    ),
+    connectionsPerPeerMax: Flag.Int("connections-per-peer-max").pipe(
+      Flag.optional,
+      Flag.withMetavar("COUNT"),
+      Flag.withDescription("The same for each address, or /64 of IPv6; default no limit")
+    ),
     displayTracebacks: flag(
       "display-tracebacks",
       "What goes wrong is told to whoever asks, with names and values: while you develop"
@@ -239,6 +249,8 @@ export const maker = ServiceMaker.make({
           name: endpoints.length === 1 ? "http" : `http-${i + 1}`,
           endpoint,
           routes,
+          connectionsMax: options.connectionsMax,
+          connectionsPerPeerMax: Option.getOrUndefined(options.connectionsPerPeerMax),
           onStart: (address) => Effect.logInfo(`${root} is at ${urlOf(endpoint, address)}`)
         })
       ),

@@ -8,7 +8,7 @@ import * as StaticStore from "../../../src/http/StaticStore.ts"
 import * as NodeFileStore from "../../../src/node/NodeFileStore.ts"
 import * as Endpoint from "../../../src/reactor/Endpoint.ts"
 import { Reactor } from "../../../src/reactor/Reactor.ts"
-import { get, received } from "../../http/httpKit.ts"
+import { get, received, until } from "../../http/httpKit.ts"
 import { directory, parse, write } from "../../http/staticKit.ts"
 import { world } from "../../memory/pair.ts"
 import { observed } from "../../protocol/serving.ts"
@@ -129,6 +129,28 @@ describe("web", () => {
       assert.strictEqual((yield* ask(8080, "/", as("mallory:x"))).status, 429)
       yield* running.stop
       assert.match(fs.readFileSync(log, "utf8"), /^127\.0\.0\.1 - alice .* 200 4$/m)
+    })
+  )
+
+  it.live("bears so many connections, of all and of each peer", () =>
+    Effect.gen(function* () {
+      const root = yield* www
+      for (const [flag, refused] of [
+        ["--connections-max=1", true],
+        ["--connections-per-peer-max=1", true],
+        ["--connections-per-peer-max=2", false]
+      ] as const) {
+        const { reactor } = yield* world()
+        yield* Effect.provideService(run(yield* service(maker, [`--path=${root}`, flag])), Reactor, reactor)
+        const client = Endpoint.tcpClient({ host: "127.0.0.1", port: 8080 })
+        const asking = Effect.gen(function* () {
+          const transport = yield* reactor.connect(client)
+          yield* transport.send(get("/", ""))
+          return yield* Effect.orElseSucceed(until(transport, /home$/), () => "refused")
+        })
+        yield* asking
+        assert.deepStrictEqual([flag, (yield* asking) === "refused"], [flag, refused])
+      }
     })
   )
 
