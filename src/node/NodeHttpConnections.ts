@@ -234,6 +234,12 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
     this.lookEmpty()
   }
 
+  switched(connection: HttpConnection, next: HttpConnection): void {
+    this.connections.delete(connection)
+    this.connections.add(next)
+    if (this.isDraining) next.drain()
+  }
+
   private lookEmpty(): void {
     if (this.isEmpty) this.empty.openUnsafe()
     else this.empty.closeUnsafe()
