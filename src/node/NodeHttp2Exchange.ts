@@ -22,6 +22,7 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
   readonly host: Http2ExchangeHost
   readonly body: NodeHttpBody
   readonly fault: number | undefined
+  readonly upgrade = undefined
   /** That a peer takes something is seen whenever such a piece has left. */
   readonly pieceBytesMax = 32_768
   deadline: Timed["deadline"] = undefined

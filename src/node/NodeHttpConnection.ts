@@ -6,14 +6,15 @@ import type { Closeable } from "../reactor/Transport.ts"
 import { type DeadlineQueue, endDeadline, type Timed } from "./DeadlineQueue.ts"
 import type { ExchangeHost, HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
+import { NodeHttpSwitched } from "./NodeHttpSwitched.ts"
 import { NodeHttpUpgrade } from "./NodeHttpUpgrade.ts"
 
 /** A stream knows its connection: Node's events come with the stream. */
 const connectionOf = Symbol("spindle/NodeHttpConnection")
 
 interface Linked extends Duplex {
-  [connectionOf]?: NodeHttpConnection
-  destroySoon?: () => void
+  [connectionOf]?: NodeHttpConnection | NodeHttpSwitched
+  destroySoon?: (() => void) | undefined
 }
 
 /** A connection of whatever version. */
@@ -38,6 +39,8 @@ export interface ConnectionHost {
   readonly quiet: DeadlineQueue
   readonly answer: (exchange: HttpExchange) => void
   readonly gone: (connection: HttpConnection) => void
+  /** It goes on as something else. */
+  readonly switched: (connection: HttpConnection, next: HttpConnection) => void
   readonly run: NodeHttpSocket.Run
 }
 
@@ -46,7 +49,7 @@ const waitingMax = 16
 
 /** One connection, from accept to close, and what is asked on it. */
 export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
-  transport: Closeable
+  readonly transport: Closeable
   slot = -1
   deadline: Timed["deadline"] = undefined
   private readonly stream: Linked
@@ -60,8 +63,6 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
   /** Nothing that comes can be understood any more. */
   private isDeaf = false
   private isHeld = false
-  /** What it was given away by. */
-  private upgrade: NodeHttpUpgrade | undefined = undefined
   /** The peer has said that it asks no more. */
   private isLastAsked = false
   /** Bytes that had come when it was last at rest, and when that was. */
@@ -72,7 +73,8 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
   private bytesSeen = 0
 
   static of(stream: Duplex): NodeHttpConnection | undefined {
-    return (stream as Linked)[connectionOf]
+    const connection = (stream as Linked)[connectionOf]
+    return connection instanceof NodeHttpConnection ? connection : undefined
   }
 
   constructor(transport: Closeable, stream: Duplex, server: ConnectionHost) {
@@ -158,11 +160,11 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
     // What Node does where it has not let go.
     const onDrain = () => response.emit("drain")
     stream.on("drain", onDrain)
-    const give = Effect.suspend(() => {
+    const give = () => {
       stream.off("drain", onDrain)
       return this.give(exchange)
-    })
-    exchange.upgrade = new NodeHttpUpgrade({ give, isDraining: server.isDraining }, surplus)
+    }
+    exchange.upgrade = new NodeHttpUpgrade({ give, server }, surplus)
     response.on("finish", () => {
       response.detachSocket(exchange.request.socket)
       stream.off("drain", onDrain)
@@ -172,18 +174,24 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
     this.take(exchange)
   }
 
-  private give(exchange: NodeHttpExchange): Effect.Effect<Closeable> {
+  /** What comes of it keeps nothing of HTTP: there may be many, for long. */
+  private give(exchange: NodeHttpExchange): Effect.Effect<NodeHttpSwitched> {
     const { exchanges, server, stream } = this
     exchange.response.detachSocket(exchange.request.socket)
     exchanges.length = 0
-    this.upgrade = exchange.upgrade
+    this.ending = true
     endDeadline(this)
-    return Effect.tap(NodeHttpSocket.back(this.transport, stream), (transport) =>
-      Effect.sync(() => {
-        if (transport === this.transport) server.run(transport.closed).addObserver(() => this.closed())
-        this.transport = transport
-      })
-    )
+    stream.off("end", onEnd)
+    stream.off("error", onError)
+    stream.destroySoon = destroySoonOf(stream)
+    return Effect.map(NodeHttpSocket.back(this.transport, stream), (transport) => {
+      const switched = new NodeHttpSwitched(transport, server)
+      exchange.becomes(switched)
+      server.switched(this, switched)
+      if (transport === this.transport) switched.watch(server.run)
+      stream[connectionOf] = switched
+      return switched
+    })
   }
 
   /** Nothing was asked, and no part of it has come. */
@@ -244,8 +252,8 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
   /** Nothing more will be asked for on it, but what may be on its way. */
   drain(): void {
     const { quiet } = this.server
-    if (this.upgrade !== undefined) this.upgrade.onDrain?.()
-    else if (this.exchanges.length > 0) this.isClosing = true
+    if (this.ending) return
+    if (this.exchanges.length > 0) this.isClosing = true
     else if (!this.isAtRest) return
     else if (performance.now() - this.restSince >= quiet.millis) this.end()
     else quiet.begin(this)
@@ -294,12 +302,16 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
 
 // One set of listeners serves all connections.
 function onEnd(this: Linked): void {
-  this[connectionOf]?.inputEnded()
+  NodeHttpConnection.of(this)?.inputEnded()
 }
 function onClose(this: Linked): void {
   this[connectionOf]?.closed()
 }
 const onError = (): void => {}
+
+/** As it was. */
+const destroySoonOf = (stream: Linked): (() => void) | undefined =>
+  (Object.getPrototypeOf(stream) as Linked).destroySoon
 
 /** Undefined: the connection is lost, and nobody there to be told. */
 const statusOf = (code: string): number | undefined => {

@@ -252,6 +252,13 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
     this.lookEmpty()
   }
 
+  switched(connection: HttpConnection, next: HttpConnection): void {
+    this.connections.delete(connection)
+    this.connections.add(next)
+    this.peers.follow(connection, next)
+    if (this.isDraining) next.drain()
+  }
+
   private lookEmpty(): void {
     if (this.isEmpty) this.empty.openUnsafe()
     else this.empty.closeUnsafe()

@@ -5,7 +5,8 @@ import type * as Fiber from "effect/Fiber"
 import { ClientAbort } from "effect/http/HttpServerError"
 import type { Transport } from "../reactor/Transport.ts"
 import { type BodyHost, discardBytesMax, NodeHttpBody } from "./NodeHttpBody.ts"
-import type { NodeHttpUpgrade } from "./NodeHttpUpgrade.ts"
+import type { NodeHttpSwitched } from "./NodeHttpSwitched.ts"
+import type { HttpUpgrade } from "./NodeHttpUpgrade.ts"
 
 /** What `NodeHttpRequest` and `NodeHttpResponse` are made over, of whatever version of HTTP. */
 export interface HttpExchange {
@@ -19,7 +20,9 @@ export interface HttpExchange {
     readonly trailers: Readonly<Record<string, string | Array<string> | undefined>>
   }
   readonly host: { readonly transport: Transport }
-  readonly body: NodeHttpBody
+  readonly body: Pick<NodeHttpBody, "whole" | "pieces">
+  /** Where the connection may go on with another protocol. */
+  readonly upgrade: HttpUpgrade | undefined
   /** The status to refuse it with. */
   readonly fault: number | undefined
   /** What the body of the answer is written to. */
@@ -67,8 +70,9 @@ export class NodeHttpExchange implements HttpExchange, BodyHost {
   readonly body: NodeHttpBody
   readonly fault: number | undefined
   readonly pieceBytesMax = Number.POSITIVE_INFINITY
-  /** Where the connection may go on with another protocol. */
-  upgrade: NodeHttpUpgrade | undefined = undefined
+  upgrade: HttpUpgrade | undefined = undefined
+  /** What came of its connection. */
+  private switched: NodeHttpSwitched | undefined = undefined
   /** The peer sends its body when it is told to (RFC 9110 §10.1.1). */
   private expectsContinue: boolean
   private fiber: Fiber.Fiber<void> | undefined = undefined
@@ -111,6 +115,7 @@ export class NodeHttpExchange implements HttpExchange, BodyHost {
   /** What answers it. */
   answeredBy(fiber: Fiber.Fiber<void>): void {
     this.fiber = fiber
+    this.switched?.handledBy(fiber)
     if (this.lost) this.lose()
   }
 
@@ -118,6 +123,12 @@ export class NodeHttpExchange implements HttpExchange, BodyHost {
   lose(): void {
     this.lost = true
     this.fiber?.interruptUnsafe(undefined, ClientAbort.annotation)
+  }
+
+  /** It is no request any more. */
+  becomes(switched: NodeHttpSwitched): void {
+    this.switched = switched
+    if (this.fiber !== undefined) switched.handledBy(this.fiber)
   }
 
   get isLost(): boolean {

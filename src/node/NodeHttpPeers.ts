@@ -24,6 +24,14 @@ export class NodeHttpPeers<Connection extends { readonly transport: Transport }>
     this.open.set(key, (this.open.get(key) ?? 0) + 1)
   }
 
+  /** The place of the one is the other's from now on. */
+  follow(connection: Connection, next: Connection): void {
+    const key = this.keys.get(connection)
+    if (key === undefined) return
+    this.keys.delete(connection)
+    this.keys.set(next, key)
+  }
+
   leave(connection: Connection): void {
     const key = this.keys.get(connection)
     if (key === undefined) return

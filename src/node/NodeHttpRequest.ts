@@ -18,8 +18,10 @@ import type * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
 import type { BodyError } from "./NodeHttpBody.ts"
-import { type HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
+import type { Transport } from "../reactor/Transport.ts"
+import type { HttpExchange } from "./NodeHttpExchange.ts"
 import { absolute } from "./NodeHttpFault.ts"
+import { NodeHttpSpent } from "./NodeHttpSpent.ts"
 import * as NodeWebSocketSocket from "./NodeWebSocketSocket.ts"
 
 /** What middleware may have changed of a request. */
@@ -36,24 +38,30 @@ type Modify = HttpServerRequest.HttpServerRequest["modify"]
 export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequest.HttpServerRequest {
   readonly [HttpServerRequest.TypeId]: typeof HttpServerRequest.TypeId = HttpServerRequest.TypeId
   readonly [HttpIncomingMessage.TypeId]: typeof HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
-  readonly exchange: HttpExchange
   readonly url: string
   private readonly changes: Changes
-  /** All that were made of one request read its body together. */
-  private readonly bodies: Bodies
+  private readonly origin: Origin
   private ownHeaders: Headers.Headers | undefined = undefined
   private ownCookies: Readonly<Record<string, string>> | undefined = undefined
 
-  constructor(exchange: HttpExchange, changes: Changes = {}, bodies: Bodies = new Bodies()) {
+  constructor(origin: HttpExchange | Origin, changes: Changes = unchanged) {
     super()
-    this.exchange = exchange
+    this.origin = origin instanceof Origin ? origin : new Origin(origin)
     this.changes = changes
-    this.bodies = bodies
-    this.url = changes.url ?? originForm(exchange.request.url ?? "/")
+    this.url = changes.url ?? originForm(this.exchange.request.url ?? "/")
   }
 
   modify(changes: Parameters<Modify>[0]): NodeHttpRequest {
-    return new NodeHttpRequest(this.exchange, { ...this.changes, ...changes }, this.bodies)
+    return new NodeHttpRequest(this.origin, { ...this.changes, ...changes })
+  }
+
+  get exchange(): HttpExchange {
+    return this.origin.exchange
+  }
+
+  /** Its connection went on with another protocol. */
+  spend(transport: Transport): void {
+    this.origin.exchange = new NodeHttpSpent(this.exchange, transport)
   }
 
   get source(): HttpExchange["request"] {
@@ -96,7 +104,7 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
   // --- body ---------------------------------------------------------------------------------------------
 
   private get bytes(): Effect.Effect<Uint8Array<ArrayBuffer>, HttpServerError> {
-    return (this.bodies.bytes ??= cached(
+    return (this.origin.bytes ??= cached(
       Effect.withFiber((fiber) =>
         Effect.mapError(this.exchange.body.whole(bodyMax(fiber)), (error) => this.error(error))
       )
@@ -142,7 +150,7 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
     Multipart.MultipartError,
     FileSystem.FileSystem | Path.Path | Scope.Scope
   > {
-    return (this.bodies.multipart ??= cached(Multipart.toPersisted(this.multipartStream)))
+    return (this.origin.multipart ??= cached(Multipart.toPersisted(this.multipartStream)))
   }
 
   get multipartStream(): Stream.Stream<Multipart.Part, Multipart.MultipartError> {
@@ -163,14 +171,13 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
   }: {
     readonly headers?: Headers.Input | undefined
   }): Effect.Effect<Socket.Socket, HttpServerError> {
-    const { exchange } = this
-    if (!(exchange instanceof NodeHttpExchange) || exchange.upgrade === undefined) {
+    if (this.exchange.upgrade === undefined) {
       return Effect.fail(
         this.parseError("this is no request for a WebSocket, and there is no other protocol")
       )
     }
     return Object.keys(Headers.fromInput(headers)).length === 0
-      ? Effect.sync(() => NodeWebSocketSocket.ofExchange(exchange))
+      ? Effect.sync(() => NodeWebSocketSocket.ofRequest(this))
       : Effect.fail(this.parseError("the answer to a WebSocket's handshake has no fields of others"))
   }
 
@@ -199,10 +206,18 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
   }
 }
 
-class Bodies {
+/** All that were made of one request read its body together, and hear of its end. */
+class Origin {
+  exchange: HttpExchange
   bytes: Effect.Effect<Uint8Array<ArrayBuffer>, HttpServerError> | undefined = undefined
   multipart: NodeHttpRequest["multipart"] | undefined = undefined
+
+  constructor(exchange: HttpExchange) {
+    this.exchange = exchange
+  }
 }
+
+const unchanged: Changes = {}
 
 const cached = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.runSync(Effect.cached(effect))

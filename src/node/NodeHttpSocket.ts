@@ -8,6 +8,8 @@ import type { Closeable } from "../reactor/Transport.ts"
 import { NodeTransport } from "./NodeTransport.ts"
 import { TransportDuplex } from "./TransportDuplex.ts"
 
+export { pendingBytes } from "./pendingBytes.ts"
+
 export type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
 interface Internals {
@@ -28,13 +30,6 @@ export const back = (transport: Closeable, stream: Duplex): Effect.Effect<Closea
   if (stream instanceof HttpDuplex) return Effect.as(stream.leave, transport)
   return Effect.sync(() => (transport as NodeTransport).retaken())
 }
-
-/** Bytes that were written, and did not leave yet. It is the same at two times if the peer takes nothing. */
-export const pendingBytes = (stream: Duplex): number =>
-  // A write that is under way goes piece by piece, which only the handle tells.
-  stream.writableLength === 0
-    ? 0
-    : stream.writableLength + ((stream as unknown as Partial<Internals>)._handle?.writeQueueSize ?? 0)
 
 /** For nghttp2, which takes what the stream holds already in a moment, and reads past it from then on. */
 export const hold = (stream: Duplex): void => {

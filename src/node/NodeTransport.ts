@@ -12,6 +12,7 @@ import { accompany } from "./ballast.ts"
 import { move } from "./moving.ts"
 import { type DeadlineQueue, endDeadline, type Timed } from "./DeadlineQueue.ts"
 import type * as NodeAddress from "./NodeAddress.ts"
+import { pendingBytes } from "./pendingBytes.ts"
 import { writePieces } from "./writePieces.ts"
 
 /** A socket knows its transport, so that one set of listeners serves all connections. */
@@ -98,6 +99,10 @@ export class NodeTransport extends StreamTransport implements Timed {
     if (writePieces(socket, pieces)) return true
     if (socket.listenerCount("drain") === 0) socket.on("drain", onDrain)
     return false
+  }
+
+  override get unsent(): number {
+    return pendingBytes(this.socket)
   }
 
   private countWrite(): void {

@@ -31,19 +31,33 @@ export interface Agreed {
 /** A transport, and how to close it. */
 export type Carrier = Transport & Pick<Closeable, "close">
 
+/** Who uses it, and whether it is left of him. */
+export interface User {
+  /** It has been over for a while, and its scope is still open: whoever uses it does not look. */
+  readonly lose: () => void
+}
+
+export interface Pulse {
+  /** Something came. */
+  readonly felt: () => void
+  /** Its scope ends. */
+  readonly stop: () => void
+}
+
 /** A WebSocket on a transport, from the end of its handshake. */
 export class NodeWebSocketConnection implements IntakeHost {
   readonly transport: Carrier
   readonly agreed: Agreed
-  /** It has been over for a while, and its scope is still open: whoever uses it does not look. */
-  onAbandoned: (() => void) | undefined = undefined
-  /** Something came. */
-  onActivity: (() => void) | undefined = undefined
+  /** Looks whether it is alive. */
+  pulse: Pulse | undefined = undefined
+  /** Whose request it came of. */
+  readonly user: User | undefined
+  private readonly context: Context.Context<never>
   private readonly limits: Limits
-  readonly run: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   private readonly sender: NodeWebSocketSender
   private readonly intake: NodeWebSocketIntake
-  private readonly done = Deferred.makeUnsafe<WebSocketError.Close, Failure>()
+  /** Who waits for the end. */
+  private done: Deferred.Deferred<WebSocketError.Close, Failure> | undefined = undefined
   outcome: Outcome | undefined = undefined
   private closing: { readonly code: number; readonly reason: string } | undefined = undefined
   private patience: Fiber.Fiber<void> | undefined = undefined
@@ -54,19 +68,30 @@ export class NodeWebSocketConnection implements IntakeHost {
   private sending: ((message: Message | Prepared) => Effect.Effect<void, Failure>) | undefined = undefined
   private pings = 0
 
-  constructor(transport: Carrier, agreed: Agreed, limits: Limits, context: Context.Context<never>) {
+  constructor(
+    transport: Carrier,
+    agreed: Agreed,
+    limits: Limits,
+    context: Context.Context<never>,
+    user?: User
+  ) {
     const { deflate, isServer } = agreed
     this.transport = transport
     this.agreed = agreed
     this.limits = limits
-    this.run = Effect.runForkWith(context)
-    this.sender = new NodeWebSocketSender(
-      transport,
-      !isServer,
-      deflate,
-      limits.compression?.thresholdBytes ?? Number.POSITIVE_INFINITY
-    )
+    this.context = context
+    this.user = user
+    this.sender = new NodeWebSocketSender(transport, !isServer, deflate, limits)
     this.intake = new NodeWebSocketIntake(this, limits)
+  }
+
+  run<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
+    return Effect.runForkWith(this.context)(effect)
+  }
+
+  /** Something came, or was worked on. */
+  felt(): void {
+    this.pulse?.felt()
   }
 
   get local(): NetAddress.SocketAddress {
@@ -91,7 +116,11 @@ export class NodeWebSocketConnection implements IntakeHost {
 
   /** How it ended; waits for that. */
   get closed(): Effect.Effect<WebSocketError.Close, Failure> {
-    return Deferred.await(this.done)
+    return Effect.suspend(() =>
+      this.outcome !== undefined && this.farewell !== undefined
+        ? this.outcome
+        : Deferred.await((this.done ??= Deferred.makeUnsafe<WebSocketError.Close, Failure>()))
+    )
   }
 
   // --- receiving ----------------------------------------------------------------------------------------
@@ -157,11 +186,14 @@ export class NodeWebSocketConnection implements IntakeHost {
   // --- sending ------------------------------------------------------------------------------------------
 
   get send(): (message: Message | Prepared) => Effect.Effect<void, Failure> {
-    return (this.sending ??= Immediate.lift((message) =>
-      this.closing === undefined && this.outcome === undefined
-        ? this.sent(this.sender.message(message))
-        : this.refused
-    ))
+    return (this.sending ??= Immediate.lift((message) => this.sendNow(message)))
+  }
+
+  /** What is left to do; `Effect.void` if nothing is. */
+  sendNow(message: Message | Prepared): Effect.Effect<void, Failure> {
+    return this.closing === undefined && this.outcome === undefined
+      ? this.sent(this.sender.message(message))
+      : this.refused
   }
 
   /** At most 125 bytes. */
@@ -240,8 +272,8 @@ export class NodeWebSocketConnection implements IntakeHost {
   }
 
   /** As `close`, for who does not wait. */
-  goAway(code: number): void {
-    this.run(Effect.ignore(this.close(code)))
+  goAway(): void {
+    this.run(Effect.ignore(this.close(WebSocketError.CloseCode.goingAway)))
   }
 
   private unanswered(): void {
@@ -273,6 +305,7 @@ export class NodeWebSocketConnection implements IntakeHost {
   shutdown(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.isLeft = true
+      this.pulse?.stop()
       this.watch?.interruptUnsafe()
       this.run(Effect.ignore(this.close(codeOf(exit))))
       return Effect.andThen(
@@ -293,8 +326,8 @@ export class NodeWebSocketConnection implements IntakeHost {
     this.patience?.interruptUnsafe()
     this.intake.stop()
     this.farewell = this.run(Effect.andThen(Effect.ignore(last), this.transport.close))
-    Deferred.doneUnsafe(this.done, outcome)
-    if (this.onAbandoned !== undefined) setImmediate(() => this.watchUser())
+    if (this.done !== undefined) Deferred.doneUnsafe(this.done, outcome)
+    if (this.user !== undefined) setImmediate(() => this.watchUser())
   }
 
   private watchUser(): void {
@@ -302,7 +335,7 @@ export class NodeWebSocketConnection implements IntakeHost {
     this.watch = this.run(
       Effect.andThen(
         Effect.sleep(this.limits.afterTimeout),
-        Effect.sync(() => this.onAbandoned?.())
+        Effect.sync(() => this.user?.lose())
       )
     )
   }

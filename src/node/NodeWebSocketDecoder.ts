@@ -2,8 +2,9 @@
 import * as Effect from "effect/Effect"
 import { CloseCode, Violation } from "./NodeWebSocketError.ts"
 import { bufferOf } from "./NodeWebSocketFrame.ts"
-import { type Deflate, Receiver } from "./NodeWebSocketLibrary.ts"
+import type { Deflate } from "./NodeWebSocketLibrary.ts"
 import type { Limits } from "./NodeWebSocketLimits.ts"
+import * as NodeWebSocketReceiver from "./NodeWebSocketReceiver.ts"
 
 export type Message = string | Uint8Array
 
@@ -11,77 +12,111 @@ export type Control =
   | { readonly _tag: "Ping" | "Pong"; readonly data: Uint8Array }
   | { readonly _tag: "Close"; readonly code: number; readonly reason: string }
 
-/** Pieces of one message that are kept before there is enough for a frame, above which it is refused. */
-const piecesMax = 65_536
-
 /**
  * Compressed input is taken in pieces of this size: a thousand times as much may come out of it, and all of that before
  * anybody can ask to stop.
  */
 const inflatedBytesMax = 4_096
 
-export class NodeWebSocketDecoder {
-  /** Whether it inflates: then `push` may take a while, and less is to be pushed at once. */
-  readonly inflates: boolean
-  readonly pieceBytesMax: number
-  private readonly receiver: Receiver
-  private events: Array<Message | Control> = []
+export class NodeWebSocketDecoder implements NodeWebSocketReceiver.Reader {
+  private readonly limits: Limits
+  private readonly isServer: boolean
+  private readonly deflate: Deflate | undefined
+  /** None between two messages, where none is of its own. */
+  private receiver: NodeWebSocketReceiver.NodeWebSocketReceiver | undefined = undefined
+  private events: Array<Message | Control> | undefined = undefined
   private at = 0
   private violation: Violation | undefined = undefined
+  private isConcluded = false
 
   constructor(limits: Limits, isServer: boolean, deflate: Deflate | undefined) {
-    this.inflates = deflate !== undefined
-    this.pieceBytesMax = this.inflates ? inflatedBytesMax : Number.POSITIVE_INFINITY
-    this.receiver = new Receiver({
-      isServer,
-      maxPayload: limits.messageBytesMax,
-      maxFragments: limits.fragmentsMax,
-      maxBufferedChunks: piecesMax,
-      extensions: deflate === undefined ? {} : { "permessage-deflate": deflate }
-    })
-    this.receiver
-      .on("message", (data, isBinary) => this.events.push(isBinary ? data : data.toString()))
-      .on("ping", (data) => this.events.push({ _tag: "Ping", data }))
-      .on("pong", (data) => this.events.push({ _tag: "Pong", data }))
-      .on("conclude", (code, reason) => this.events.push({ _tag: "Close", code, reason: reason.toString() }))
-      // What is wrong is told to who pushes.
-      .on("error", () => {})
+    this.limits = limits
+    this.isServer = isServer
+    this.deflate = deflate
+  }
+
+  /** Whether it inflates: then `push` may take a while, and less is to be pushed at once. */
+  get inflates(): boolean {
+    return this.deflate !== undefined
+  }
+
+  get pieceBytesMax(): number {
+    return this.inflates ? inflatedBytesMax : Number.POSITIVE_INFINITY
   }
 
   /** What the peer did wrong; there is nothing behind it. */
   get fault(): Violation | undefined {
-    return this.at < this.events.length ? undefined : this.violation
+    return this.events === undefined ? this.violation : undefined
   }
 
   /** The next one, in the order in which they came. */
   next(): Message | Control | undefined {
-    const { at, events } = this
-    if (at === events.length) {
-      if (at > 0) {
-        this.events = []
-        this.at = 0
-      }
-      return undefined
+    const { events } = this
+    if (events === undefined) return undefined
+    const next = events[this.at++]
+    if (this.at === events.length) {
+      this.events = undefined
+      this.at = 0
     }
-    this.at++
-    return events[at]
+    return next
   }
 
   /** Not to be called again before it is over; `Effect.void` if it is. */
   push(bytes: Uint8Array): Effect.Effect<void> {
-    if (this.violation !== undefined) return Effect.void
+    if (this.violation !== undefined || this.isConcluded) return Effect.void
+    const receiver = (this.receiver ??= this.borrow())
     let isOver = false
     let onOver: (() => void) | undefined
-    this.receiver._write(bufferOf(bytes), "buffer", (error) => {
+    receiver._write(bufferOf(bytes), "buffer", (error) => {
       isOver = true
       if (error != null) this.violation = violationOf(error)
       onOver?.()
     })
-    if (isOver) return Effect.void
+    if (isOver) {
+      this.rest(receiver)
+      return Effect.void
+    }
     return Effect.callback<void>((resume) => {
       if (isOver) return resume(Effect.void)
       onOver = () => resume(Effect.void)
     })
+  }
+
+  private borrow(): NodeWebSocketReceiver.NodeWebSocketReceiver {
+    const receiver =
+      this.deflate === undefined
+        ? NodeWebSocketReceiver.take()
+        : new NodeWebSocketReceiver.NodeWebSocketReceiver(this.deflate)
+    receiver.lendTo(this, this.limits, this.isServer)
+    return receiver
+  }
+
+  private rest(receiver: NodeWebSocketReceiver.NodeWebSocketReceiver): void {
+    if (this.violation !== undefined || this.isConcluded) this.receiver = undefined
+    else if (this.deflate === undefined && receiver.isAtRest) {
+      this.receiver = undefined
+      NodeWebSocketReceiver.giveBack(receiver)
+    }
+  }
+
+  // --- what it is told ------------------------------------------------------------------------------------
+
+  gotMessage(data: Buffer, isBinary: boolean): void {
+    this.got(isBinary ? data : data.toString())
+  }
+
+  gotControl(_tag: "Ping" | "Pong", data: Buffer): void {
+    this.got({ _tag, data })
+  }
+
+  gotClose(code: number, reason: Buffer): void {
+    this.isConcluded = true
+    this.got({ _tag: "Close", code, reason: reason.toString() })
+  }
+
+  private got(event: Message | Control): void {
+    if (this.events === undefined) this.events = [event]
+    else this.events.push(event)
   }
 }
 

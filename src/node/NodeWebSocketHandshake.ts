@@ -1,7 +1,8 @@
 /** A server's side of the opening handshake (RFC 6455 §4.2): what is asked for, judged, and the answer. */
 import { createHash, randomBytes } from "node:crypto"
-import type * as http from "node:http"
 import * as Result from "effect/Result"
+import type { HttpExchange } from "./NodeHttpExchange.ts"
+import type { Fields } from "./NodeHttpUpgrade.ts"
 import * as NodeWebSocketDeflate from "./NodeWebSocketDeflate.ts"
 import { Rejected } from "./NodeWebSocketError.ts"
 import { subprotocol } from "./NodeWebSocketLibrary.ts"
@@ -16,11 +17,12 @@ export interface Terms {
   readonly origins: Origins
 }
 
-/** What was agreed upon, and the header of the answer. */
+/** What was agreed upon. */
 export interface Agreement {
   readonly protocol: string
   readonly deflate: NodeWebSocketDeflate.Deflate | undefined
-  readonly head: string
+  /** Of the answer. */
+  readonly fields: Fields
 }
 
 const unique = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -35,16 +37,17 @@ export const acceptanceOf = (key: string): string =>
 export const makeKey = (): string => randomBytes(16).toString("base64")
 
 /** Whether it asks for a WebSocket, well or not. */
-export const isAskedBy = (request: http.IncomingMessage): boolean =>
+export const isAskedBy = (request: HttpExchange["request"]): boolean =>
   request.headers.upgrade?.toLowerCase() === "websocket"
 
 /** 16 bytes in base64. */
 const keyPattern = /^[+/0-9A-Za-z]{22}==$/
 
 export const judge = (
-  request: http.IncomingMessage,
+  request: HttpExchange["request"],
   terms: Terms,
-  limits: Limits
+  limits: Limits,
+  hasKey: boolean
 ): Result.Result<Agreement, Rejected> => {
   const { headers, method } = request
   if (!isAskedBy(request)) return rejected(426, "this is for WebSockets only", { upgrade: "websocket" })
@@ -55,13 +58,13 @@ export const judge = (
   if (headers["sec-websocket-version"] !== "13") {
     return rejected(426, "the version must be 13", { upgrade: "websocket", "sec-websocket-version": "13" })
   }
-  const key = headers["sec-websocket-key"]
-  if (key === undefined || !keyPattern.test(key)) return rejected(400, "Sec-WebSocket-Key is not one")
+  const key = hasKey ? (headers["sec-websocket-key"] ?? "") : undefined
+  if (key !== undefined && !keyPattern.test(key)) return rejected(400, "Sec-WebSocket-Key is not one")
   if (!isFrom(terms.origins, headers.origin, headers.host)) return rejected(403, "the origin is not allowed")
   try {
     const protocol = chosen(terms.protocols, headers["sec-websocket-protocol"])
     const { deflate, field } = NodeWebSocketDeflate.accept(limits, headers["sec-websocket-extensions"])
-    return Result.succeed({ protocol, deflate, head: headOf(key, protocol, field) })
+    return Result.succeed({ protocol, deflate, fields: fieldsOf(key, protocol, field) })
   } catch (error) {
     return rejected(400, error instanceof Error ? error.message : "a header field is none")
   }
@@ -90,13 +93,11 @@ const chosen = (spoken: ReadonlyArray<string>, field: string | undefined): strin
   return ""
 }
 
-const headOf = (key: string, protocol: string, extensions: string | undefined): string =>
-  [
-    "HTTP/1.1 101 Switching Protocols",
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    `Sec-WebSocket-Accept: ${acceptanceOf(key)}`,
-    ...(protocol === "" ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
-    ...(extensions === undefined ? [] : [`Sec-WebSocket-Extensions: ${extensions}`]),
-    "\r\n"
-  ].join("\r\n")
+const fieldsOf = (key: string | undefined, protocol: string, extensions: string | undefined): Fields => [
+  ...optional("Sec-WebSocket-Accept", key === undefined ? undefined : acceptanceOf(key)),
+  ...optional("Sec-WebSocket-Protocol", protocol === "" ? undefined : protocol),
+  ...optional("Sec-WebSocket-Extensions", extensions)
+]
+
+const optional = (name: string, value: string | undefined): Fields =>
+  value === undefined ? [] : [[name, value]]

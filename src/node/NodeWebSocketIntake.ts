@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import * as Immediate from "../reactor/Immediate.ts"
 import type { TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
@@ -38,7 +39,8 @@ export interface IntakeHost {
   readonly outcome: Outcome | undefined
   readonly closed: Effect.Effect<WebSocketError.Close, Failure>
   readonly run: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
-  readonly onActivity: (() => void) | undefined
+  /** Something came, or was worked on. */
+  readonly felt: () => void
   /** What is left to do for a control frame. Behind a Close there is an outcome. */
   readonly control: (control: Control) => Effect.Effect<void>
   /** The peer broke the protocol: there is an outcome from now on. */
@@ -52,38 +54,57 @@ export class NodeWebSocketIntake {
   isHolding = false
   private readonly host: IntakeHost
   private readonly decoder: NodeWebSocketDecoder
-  private readonly inbox: NodeWebSocketInbox
+  private box: NodeWebSocketInbox | undefined = undefined
+  private readonly receiveBytesMax: number
   /** A loop of the application's receives. */
   private isLooping = false
   /** Receives while nobody does, so that pings are answered and the end is seen. */
   private pump: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private isPumpDue = false
   /** What came, and was not inflated yet. */
-  private rest: Array<Uint8Array> = []
+  private rest: Array<Uint8Array> | undefined = undefined
   private isInflating = false
+  /** Nobody is held back any more. */
+  private isLoose = false
 
   constructor(host: IntakeHost, limits: Limits) {
     const { deflate, isServer } = host.agreed
     this.host = host
     this.decoder = new NodeWebSocketDecoder(limits, isServer, deflate)
-    this.inbox = new NodeWebSocketInbox(limits.receiveBytesMax)
+    this.receiveBytesMax = limits.receiveBytesMax
     this.pumpLater()
   }
 
   receiveEach<E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> {
     return Effect.suspend(() => {
-      if (this.isLooping || this.inbox.isAwaited) return this.busy
+      if (this.isLooping || this.box?.isAwaited === true) return this.busy
       this.isLooping = true
-      const begin = Immediate.beginning(act)
-      const received = Effect.suspend(() => Effect.andThen(this.handOut(begin), this.loop(begin)))
-      return Effect.ensuring(
-        this.pump === undefined ? received : Effect.andThen(this.stopPump, received),
-        Effect.sync(() => {
-          this.isLooping = false
-          this.pumpLater()
-        })
-      )
+      return Effect.onExit(this.receiving(Immediate.beginning(act)), () => this.left)
     })
+  }
+
+  private receiving<E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> {
+    if (this.pump === undefined && this.box === undefined) return this.loop(act)
+    return Effect.andThen(
+      this.stopPump,
+      Effect.suspend(() => Effect.andThen(this.handOut(act), this.loop(act)))
+    )
+  }
+
+  private get left(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.isLooping = false
+      this.pumpLater()
+    })
+  }
+
+  /** Most have none: somebody receives. */
+  private get inbox(): NodeWebSocketInbox {
+    if (this.box === undefined) {
+      this.box = new NodeWebSocketInbox(this.receiveBytesMax)
+      if (this.isLoose) this.box.loosen()
+    }
+    return this.box
   }
 
   /** The next message. */
@@ -125,41 +146,52 @@ export class NodeWebSocketIntake {
     }
   }
 
+  // What waits here waits for long, on many connections: the closures are few.
   private loop<E, R>(act: Act<E, R>): Effect.Effect<WebSocketError.Close, E | Failure, R> {
-    const released = Effect.sync(() => {
-      this.isHolding = false
-      this.host.onActivity?.()
-    })
-    const fed = (left: Effect.Effect<void, E | typeof over, R>) => {
-      if (left === Effect.void) return left as Effect.Effect<void>
-      this.isHolding = true
-      return Effect.ensuring(
-        Effect.mapError(left, (error) => new Stopped<E>(error)),
-        released
-      )
-    }
-    const receiving = Effect.suspend(() =>
-      this.host.outcome === undefined
-        ? this.host.transport.receiveEach((bytes) => fed(this.take(bytes, act)))
-        : Effect.void
-    )
-    return Effect.matchEffect(Effect.andThen(fed(this.unfinished(act)), receiving), {
-      onSuccess: () => {
-        this.host.lost(undefined)
-        return this.host.closed
-      },
-      onFailure: (error): Effect.Effect<WebSocketError.Close, E | Failure> => {
-        if (!(error instanceof Stopped)) this.host.lost(error)
-        else if (error.error !== over) return Effect.fail(error.error)
-        return this.host.closed
-      }
+    return Effect.suspend(() => {
+      const left = this.fed(this.unfinished(act))
+      const receiving =
+        left === Effect.void
+          ? this.listening(act)
+          : Effect.flatMap(left, () => (this.host.outcome === undefined ? this.listening(act) : Effect.void))
+      return Effect.flatMap(Effect.exit(receiving), (exit) => this.ended(exit))
     })
   }
 
+  private listening<E, R>(act: Act<E, R>): Effect.Effect<void, TransportError | Stopped<E>, R> {
+    return this.host.transport.receiveEach((bytes) => this.fed(this.take(bytes, act)))
+  }
+
+  /** Nothing more is read before that is over. */
+  private fed<E, R>(left: Effect.Effect<void, E | typeof over, R>): Effect.Effect<void, Stopped<E>, R> {
+    if (left === Effect.void) return Effect.void
+    this.isHolding = true
+    return Effect.ensuring(
+      Effect.mapError(left, (error) => new Stopped<E>(error)),
+      Effect.sync(() => {
+        this.isHolding = false
+        this.host.felt()
+      })
+    )
+  }
+
+  private ended<E>(
+    exit: Exit.Exit<void, TransportError | Stopped<E>>
+  ): Effect.Effect<WebSocketError.Close, E | Failure> {
+    if (Exit.isSuccess(exit)) this.host.lost(undefined)
+    else {
+      const error = Cause.findError(exit.cause)
+      if (Result.isFailure(error)) return Effect.failCause(error.failure)
+      if (!(error.success instanceof Stopped)) this.host.lost(error.success)
+      else if (error.success.error !== over) return Effect.fail(error.success.error)
+    }
+    return this.host.closed
+  }
+
   private take<E, R>(bytes: Uint8Array, act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
-    this.host.onActivity?.()
+    this.host.felt()
     if (this.decoder.inflates) {
-      this.rest.push(bytes)
+      ;(this.rest ??= []).push(bytes)
       return this.inflate(act)
     }
     const pushed = this.decoder.push(bytes)
@@ -169,7 +201,9 @@ export class NodeWebSocketIntake {
   /** Whoever received before may have been interrupted in the middle. */
   private unfinished<E, R>(act: Act<E, R>): Effect.Effect<void, E | typeof over, R> {
     if (this.host.outcome !== undefined) return stopped
-    return this.rest.length > 0 ? Effect.andThen(this.drain(act), this.inflate(act)) : this.drain(act)
+    return this.rest !== undefined && this.rest.length > 0
+      ? Effect.andThen(this.drain(act), this.inflate(act))
+      : this.drain(act)
   }
 
   /** Piece by piece: what comes out is received before more is inflated. */
@@ -189,10 +223,11 @@ export class NodeWebSocketIntake {
   }
 
   private nextPiece(): Uint8Array | undefined {
-    const [first] = this.rest
+    const { rest } = this
     const { pieceBytesMax } = this.decoder
-    if (first === undefined || first.length <= pieceBytesMax) return this.rest.shift()
-    this.rest[0] = first.subarray(pieceBytesMax)
+    const first = rest?.[0]
+    if (rest === undefined || first === undefined || first.length <= pieceBytesMax) return rest?.shift()
+    rest[0] = first.subarray(pieceBytesMax)
     return first.subarray(0, pieceBytesMax)
   }
 
@@ -244,14 +279,15 @@ export class NodeWebSocketIntake {
 
   /** We say that it ends: whoever receives no more holds nothing up. */
   loosen(): void {
-    this.inbox.loosen()
+    this.isLoose = true
+    this.box?.loosen()
     this.pumpLater()
   }
 
   /** There is an outcome. */
   stop(): void {
-    this.inbox.wake()
-    this.rest = []
+    this.box?.wake()
+    this.rest = undefined
     if (!this.isInflating) this.host.agreed.deflate?.cleanup()
   }
 }

@@ -1,12 +1,13 @@
 /** What a WebSocket sends: whole messages in one frame each, in the order of the calls. */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import * as Immediate from "../reactor/Immediate.ts"
 import type { TransportError } from "../reactor/ReactorError.ts"
+import { sendNow } from "../reactor/sendNow.ts"
 import type { Transport } from "../reactor/Transport.ts"
 import type { Message } from "./NodeWebSocketDecoder.ts"
 import { compress, type Deflate } from "./NodeWebSocketDeflate.ts"
 import * as Frame from "./NodeWebSocketFrame.ts"
+import type { Limits } from "./NodeWebSocketLimits.ts"
 
 /** A message that goes to many: its frame is made once, for all to whom it is sent unmasked. */
 export class Prepared {
@@ -26,19 +27,23 @@ const opcodeOf = (message: Message): number =>
   typeof message === "string" ? Frame.opcode.text : Frame.opcode.binary
 
 export class NodeWebSocketSender {
-  private readonly send: (bytes: Uint8Array) => Effect.Effect<void, TransportError>
+  private readonly transport: Transport
   private readonly isMasked: boolean
   private readonly deflate: Deflate | undefined
-  private readonly thresholdBytes: number
+  private readonly limits: Limits
   /** With compression, what is sent waits for what is being compressed before it. */
   private readonly lane: Semaphore.Semaphore | undefined
 
-  constructor(transport: Transport, isMasked: boolean, deflate: Deflate | undefined, thresholdBytes: number) {
-    this.send = Immediate.beginning(transport.send)
+  constructor(transport: Transport, isMasked: boolean, deflate: Deflate | undefined, limits: Limits) {
+    this.transport = transport
     this.isMasked = isMasked
     this.deflate = deflate
-    this.thresholdBytes = thresholdBytes
+    this.limits = limits
     this.lane = deflate === undefined ? undefined : Semaphore.makeUnsafe(1)
+  }
+
+  private send(bytes: Uint8Array): Effect.Effect<void, TransportError> {
+    return sendNow(this.transport, bytes)
   }
 
   /** What is left to do; `Effect.void` if nothing is. */
@@ -47,7 +52,7 @@ export class NodeWebSocketSender {
       return this.isMasked ? this.message(message.message) : this.inOrder(message.frame)
     }
     const { deflate } = this
-    return deflate === undefined || message.length < this.thresholdBytes
+    return deflate === undefined || message.length < (this.limits.compression?.thresholdBytes ?? 0)
       ? this.inOrder(Frame.make(opcodeOf(message), message, this.isMasked))
       : this.compressed(deflate, message)
   }

@@ -4,8 +4,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Socket from "effect/socket/Socket"
-import type { NodeHttpExchange } from "./NodeHttpExchange.ts"
-import { accept } from "./NodeWebSocketAccept.ts"
+import { accept, type Upgradable } from "./NodeWebSocketAccept.ts"
 import type { NodeWebSocketConnection } from "./NodeWebSocketConnection.ts"
 import type { Message } from "./NodeWebSocketDecoder.ts"
 import type { Close, WebSocketError } from "./NodeWebSocketError.ts"
@@ -14,10 +13,10 @@ import * as NodeWebSocketLimits from "./NodeWebSocketLimits.ts"
 const limits = NodeWebSocketLimits.make({})
 
 /** As with Effect's own server, the handshake is answered when the reader is acquired, any page may connect, and who is lost takes the handler along. */
-export const ofExchange = (exchange: NodeHttpExchange): Socket.Socket =>
+export const ofRequest = (request: Upgradable): Socket.Socket =>
   make(
-    Effect.tap(accept(exchange, { protocols: [], origins: "any" }, limits), (connection) =>
-      Effect.forkDetach(Effect.onError(connection.closed, () => Effect.sync(() => exchange.lose())))
+    Effect.tap(accept(request, { protocols: [], origins: "any" }, limits), (connection) =>
+      Effect.forkDetach(Effect.onError(connection.closed, () => Effect.sync(() => connection.user?.lose())))
     )
   )
 

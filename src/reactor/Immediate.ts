@@ -34,8 +34,11 @@ export const lift = <A, E>(act: Act<A, E, never>): Act<A, E, never> => {
 export const beginning = <A, E, R>(act: Act<A, E, R>): Act<A, E, R> =>
   (act as ImmediateAct<A, E, R>)[now] ?? ((value) => begin(act(value)))
 
+/** The same in two parts, for who keeps many: what it gives goes through `begin`, unless it is `Effect.void`. */
+export const unlift = <A, E, R>(act: Act<A, E, R>): Act<A, E, R> => (act as ImmediateAct<A, E, R>)[now] ?? act
+
 /** What is left to do of an effect: `Effect.void` when nothing is. */
-const begin = <E, R>(effect: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> => {
+export const begin = <E, R>(effect: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> => {
   const thunk = (effect as Immediate<E>)[now]
   return thunk === undefined ? effect : thunk()
 }

@@ -80,3 +80,6 @@ const blockBytes = 4_096
 // Shared by all empty queues: an idle connection owns no array.
 const none: Array<Uint8Array> = []
 const empty = new Uint8Array(0)
+
+/** Shared by all to whom nothing came that had to wait. */
+export const noInput = new InputQueue()

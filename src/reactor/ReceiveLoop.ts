@@ -26,7 +26,7 @@ export class ReceiveLoop {
   /** Within `step`: what `f` does there must not enter it again. */
   private stepping = false
   private running: Fiber.Fiber<void, unknown> | undefined = undefined
-  private readonly begin: (bytes: Uint8Array) => Effect.Effect<void, unknown, unknown>
+  private readonly act: (bytes: Uint8Array) => Effect.Effect<void, unknown, unknown>
   private readonly host: LoopHost
   private readonly owner: LoopOwner
 
@@ -35,7 +35,7 @@ export class ReceiveLoop {
     host: LoopHost,
     owner: LoopOwner
   ) {
-    this.begin = Immediate.beginning(f)
+    this.act = Immediate.unlift(f)
     this.host = host
     this.owner = owner
   }
@@ -49,8 +49,11 @@ export class ReceiveLoop {
     this.stepping = true
     let fiber: Fiber.Fiber<void, unknown> | undefined
     try {
-      const effect = this.begin(bytes)
-      if (effect !== Effect.void) fiber = this.run(effect)
+      const acted = this.act(bytes)
+      if (acted !== Effect.void) {
+        const left = Immediate.begin(acted)
+        if (left !== Effect.void) fiber = this.run(left)
+      }
     } catch (defect) {
       this.stepping = false
       return this.end(Exit.die(defect))

@@ -16,16 +16,23 @@ interface Receiving<E, R> extends Effect.Effect<void, E, R> {
   [start]?: Start | undefined
 }
 
+class FiberHost<E, R> implements LoopHost {
+  // The one that runs this: its context is the one that the effects of the loop need.
+  readonly context = Fiber.getCurrent()!.context
+  private readonly resume: (effect: Effect.Effect<void, E, R>) => void
+
+  constructor(resume: (effect: Effect.Effect<void, E, R>) => void) {
+    this.resume = resume
+  }
+
+  loopEnded(exit: Exit.Exit<void, unknown>): void {
+    this.resume(exit as Exit.Exit<void, E>)
+  }
+}
+
 /** The effect of a loop: whichever fiber runs it hosts the loop, and waits for its end. */
 export const make = <E, R>(begin: Start): Effect.Effect<void, E, R> => {
-  const effect: Receiving<E, R> = Effect.callback<void, E, R>(
-    (resume) =>
-      begin({
-        // The one that runs this: its context is the one that the effects of the loop need.
-        context: Fiber.getCurrent()!.context,
-        loopEnded: (exit) => resume(exit as Exit.Exit<void, E>)
-      })?.stop
-  )
+  const effect: Receiving<E, R> = Effect.callback<void, E, R>((resume) => begin(new FiberHost(resume))?.stop)
   effect[start] = begin
   return effect
 }

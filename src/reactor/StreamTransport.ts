@@ -4,18 +4,19 @@
  * `pauseInput`, `resumeInput`, `endOutput`, `closeOutput`, `resetNow`) and reports five events (`onBytes`,
  * `onEnd`, `onDrain`, `onFailure`, `onClosed`), each from outside any fiber.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Pull from "effect/Pull"
 import * as Closing from "./Closing.ts"
 import * as Immediate from "./Immediate.ts"
-import { InputQueue } from "./InputQueue.ts"
+import { InputQueue, noInput } from "./InputQueue.ts"
 import * as Reason from "./Reason.ts"
 import { TransportError, type TransportReason } from "./ReactorError.ts"
 import { type LoopHost, type LoopOwner, ReceiveLoop } from "./ReceiveLoop.ts"
 import * as Receiving from "./Receiving.ts"
+import { busy, closed, doneExit, endedOutput, isDone } from "./streamEnds.ts"
 import type { StreamLimits } from "./StreamLimits.ts"
 import type * as Tls from "./Tls.ts"
 import type { Closeable, Transport } from "./Transport.ts"
@@ -197,7 +198,8 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     return (this.sendFunction ??= Immediate.lift((data) => this.sendNow(data)))
   }
 
-  private sendNow(data: Uint8Array | string): Effect.Effect<void, TransportError> {
+  /** What is left to do; `Effect.void` if nothing is. */
+  sendNow(data: Uint8Array | string): Effect.Effect<void, TransportError> {
     if (this.outputState !== "Open" || this.isLost) {
       return Effect.fail(this.error("send", this.whyNotSend()))
     }
@@ -219,6 +221,11 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
       else pieces.push(data)
     }
     this.outputBytes += data.length
+  }
+
+  /** What waits to leave, at two times the same if the peer takes nothing; 0 if nothing waits. In bytes, where the platform tells. */
+  get unsent(): number {
+    return this.clogged ? 1 : 0
   }
 
   private get drained(): Effect.Effect<void, TransportError> {
@@ -489,12 +496,3 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     return new TransportError({ operation, local: this.local, peer: this.peer, reason })
   }
 }
-
-/** Shared by all to whom nothing came that had to wait. */
-const noInput = new InputQueue()
-const doneExit: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
-const isDone = (exit: Exit.Failure<never, TransportError | Cause.Done>): boolean => exit === doneExit
-
-const busy = () => new Reason.Busy({ detail: "another fiber is already receiving on this connection" })
-const closed = () => new Reason.Closed({ detail: "the connection is closed" })
-const endedOutput = () => new Reason.Closed({ detail: "the sending side of the connection has ended" })

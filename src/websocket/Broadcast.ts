@@ -3,8 +3,9 @@
  * slowest.
  */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { NodeWebSocketConnection } from "../node/NodeWebSocketConnection.ts"
 import * as Immediate from "../reactor/Immediate.ts"
 import { type Message, prepare, type Prepared, type WebSocket } from "./WebSocket.ts"
 import { CloseCode, type WebSocketError } from "./WebSocketError.ts"
@@ -43,14 +44,20 @@ export interface Broadcast {
 
 class Member {
   readonly socket: WebSocket
-  readonly send: (message: Message | Prepared) => Effect.Effect<void, WebSocketError>
   isSlow = false
   isGone = false
   skipped = 0
 
   constructor(socket: WebSocket) {
     this.socket = socket
-    this.send = Immediate.beginning(socket.send)
+  }
+
+  /** What is left to do; `Effect.void` if nothing is. */
+  send(message: Message | Prepared): Effect.Effect<void, WebSocketError> {
+    const { socket } = this
+    return socket instanceof NodeWebSocketConnection
+      ? socket.sendNow(message)
+      : Immediate.beginning(socket.send)(message)
   }
 }
 
@@ -109,6 +116,12 @@ export const make = (options: Options = {}): Effect.Effect<Broadcast> =>
         })
       )
 
+    const leave = (member: Member): Effect.Effect<void> =>
+      Effect.sync(() => {
+        member.isGone = true
+        members.delete(member)
+      })
+
     const close = (code: number = CloseCode.goingAway, reason = ""): Effect.Effect<void> =>
       Effect.suspend(() =>
         inBackground(Array.from(members, ({ socket }) => Effect.ignore(socket.close(code, reason))))
@@ -116,20 +129,11 @@ export const make = (options: Options = {}): Effect.Effect<Broadcast> =>
 
     return {
       join: (socket) =>
-        Effect.asVoid(
-          Effect.acquireRelease(
-            Effect.sync(() => {
-              const member = new Member(socket)
-              members.add(member)
-              return member
-            }),
-            (member) =>
-              Effect.sync(() => {
-                member.isGone = true
-                members.delete(member)
-              })
-          )
-        ),
+        Effect.flatMap(Effect.scope, (scope) => {
+          const member = new Member(socket)
+          members.add(member)
+          return Scope.addFinalizerExit(scope, () => leave(member))
+        }),
       send,
       close,
       counts: Effect.sync(() => {

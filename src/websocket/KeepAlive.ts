@@ -1,8 +1,7 @@
 /** Signs of life: a ping to who has been silent, and an end to who stays so. One timer serves all WebSockets of a route. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import type { NodeWebSocketConnection } from "../node/NodeWebSocketConnection.ts"
+import type { NodeWebSocketConnection, Pulse } from "../node/NodeWebSocketConnection.ts"
 import { Deadlines, type Swept, ticksPerTimeout } from "../protocol/Deadlines.ts"
 
 export interface Options {
@@ -23,41 +22,49 @@ export class KeepAlive {
     this.pongTicks = Math.ceil(patience / (this.deadlines?.tickMillis ?? 1))
   }
 
-  /** As long as the scope. */
-  watch(connection: NodeWebSocketConnection): Effect.Effect<void, never, Scope.Scope> {
+  /** Until it is shut down. */
+  readonly watch = (connection: NodeWebSocketConnection): Effect.Effect<void> => {
     const { deadlines } = this
     if (deadlines === undefined) return Effect.void
-    const pulse = new Pulse(connection, deadlines, this.pongTicks)
-    return Effect.acquireRelease(deadlines.watch(pulse), () => Effect.sync(() => deadlines.remove(pulse)))
+    const beat = new Beat(connection, deadlines, this.pongTicks)
+    connection.pulse = beat
+    return deadlines.watch(beat)
   }
 }
 
-class Pulse implements Swept {
+class Beat implements Swept, Pulse {
+  private readonly deadlines: Deadlines
   private readonly connection: NodeWebSocketConnection
   private readonly pongTicks: number
-  private felt: number
+  private feltAt: number
   private isAsked = false
 
   constructor(connection: NodeWebSocketConnection, deadlines: Deadlines, pongTicks: number) {
     this.connection = connection
     this.pongTicks = pongTicks
-    this.felt = deadlines.tick
-    connection.onActivity = () => {
-      this.felt = deadlines.tick
-      this.isAsked = false
-    }
+    this.deadlines = deadlines
+    this.feltAt = deadlines.tick
+  }
+
+  felt(): void {
+    this.feltAt = this.deadlines.tick
+    this.isAsked = false
+  }
+
+  stop(): void {
+    this.deadlines.remove(this)
   }
 
   swept(tick: number): boolean {
     const { connection } = this
     // Who is held back cannot be heard.
-    if (connection.isHolding) this.felt = tick
-    if (tick - this.felt <= (this.isAsked ? this.pongTicks : ticksPerTimeout)) return false
+    if (connection.isHolding) this.feltAt = tick
+    if (tick - this.feltAt <= (this.isAsked ? this.pongTicks : ticksPerTimeout)) return false
     if (this.isAsked) {
       connection.silent()
       return true
     }
-    this.felt = tick
+    this.feltAt = tick
     this.isAsked = true
     connection.ask()
     return false

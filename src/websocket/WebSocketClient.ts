@@ -63,7 +63,7 @@ export const connect = (
     (connection, exit) => connection.shutdown(exit),
     { interruptible: true }
   )
-  return Effect.tap(connecting, (connection) => keepAlive.watch(connection))
+  return Effect.tap(connecting, keepAlive.watch)
 }
 
 /** `connect` as a service. */

@@ -6,15 +6,15 @@
  * ```
  */
 import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
-import { NodeHttpExchange } from "../node/NodeHttpExchange.ts"
+import * as Scope from "effect/Scope"
 import { NodeHttpRequest } from "../node/NodeHttpRequest.ts"
 import * as NodeWebSocketAccept from "../node/NodeWebSocketAccept.ts"
+import type { NodeWebSocketConnection } from "../node/NodeWebSocketConnection.ts"
 import * as NodeWebSocketLimits from "../node/NodeWebSocketLimits.ts"
 import * as KeepAlive from "./KeepAlive.ts"
 import { isOver, type WebSocket } from "./WebSocket.ts"
@@ -42,17 +42,30 @@ export type Protocol<E, R> = (socket: WebSocket) => Effect.Effect<unknown, E, R>
 export const upgrade = (
   options: Options = {}
 ): Effect.Effect<WebSocket, WebSocketError, HttpServerRequest | Scope.Scope> => {
+  const accepting = accept(options)
+  return Effect.uninterruptible(
+    Effect.flatMap(accepting, (connection) =>
+      Effect.flatMap(Effect.scope, (scope) =>
+        Effect.as(
+          Scope.addFinalizerExit(scope, (exit) => connection.shutdown(exit)),
+          connection
+        )
+      )
+    )
+  )
+}
+
+/** Whoever gets the connection owes its `shutdown`. */
+const accept = (
+  options: Options = {}
+): Effect.Effect<NodeWebSocketConnection, WebSocketError, HttpServerRequest> => {
   const limits = NodeWebSocketLimits.make(options)
   const keepAlive = new KeepAlive.KeepAlive(options)
   const terms = { protocols: options.protocols ?? [], origins: options.origins ?? "same" }
   return Effect.flatMap(HttpServerRequest, (request) =>
-    request instanceof NodeHttpRequest && request.exchange instanceof NodeHttpExchange
-      ? Effect.tap(
-          Effect.acquireRelease(
-            NodeWebSocketAccept.accept(request.exchange, terms, limits),
-            (connection, exit) => connection.shutdown(exit)
-          ),
-          (connection) => keepAlive.watch(connection)
+    request instanceof NodeHttpRequest
+      ? Effect.tap(NodeWebSocketAccept.accept(request, terms, limits), (connection) =>
+          keepAlive.watch(connection)
         )
       : otherwise
   )
@@ -87,22 +100,47 @@ export const handler = <E, R>(
   Rest<E>,
   HttpServerRequest | Exclude<R, Scope.Scope>
 > => {
-  const accepting = Effect.result(upgrade(options))
-  const handled = Effect.scoped(
-    Effect.flatMap(accepting, (accepted) =>
-      Result.isFailure(accepted)
-        ? Effect.succeed(rejection(accepted.failure))
-        : Effect.as(protocol(accepted.success), switched)
+  // What lives as long as a connection is made once for all of them, as far as that goes: there may be many, and idle.
+  const accepting = Effect.mapError(accept(options), (error) => new Unopened(rejection(error)))
+  const handled = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(accepting, (connection) =>
+      owned(connection, restore(Effect.suspend(() => protocol(connection))))
     )
   )
-  return handled.pipe(
-    Effect.catch((error) => (isOver(error) ? Effect.succeed(switched) : Effect.fail(error as Rest<E>)))
-  ) as Effect.Effect<
+  return handled.pipe(Effect.as(switched), Effect.catch(answer)) as Effect.Effect<
     HttpServerResponse.HttpServerResponse,
     Rest<E>,
     HttpServerRequest | Exclude<R, Scope.Scope>
   >
 }
+
+/** The request is answered otherwise. */
+class Unopened {
+  readonly response: HttpServerResponse.HttpServerResponse
+  constructor(response: HttpServerResponse.HttpServerResponse) {
+    this.response = response
+  }
+}
+
+const answer = <E>(error: E): Effect.Effect<HttpServerResponse.HttpServerResponse, E> => {
+  if (error instanceof Unopened) return Effect.succeed(error.response)
+  return isOver(error) ? Effect.succeed(switched) : Effect.fail(error)
+}
+
+/** As `Effect.scoped`; behind what its scope closes, the connection is closed. */
+const owned = <A, E, R>(
+  connection: NodeWebSocketConnection,
+  used: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
+  Effect.withFiber((fiber) => {
+    const { context } = fiber
+    const scope = Scope.makeUnsafe()
+    fiber.setContext(Context.add(context, Scope.Scope, scope))
+    return Effect.onExit(used, (exit) => {
+      fiber.setContext(context)
+      return Effect.andThen(Scope.close(scope, exit), connection.shutdown(exit))
+    }) as Effect.Effect<A, E, Exclude<R, Scope.Scope>>
+  })
 
 /** Is not sent: for who logs answers. */
 const switched = HttpServerResponse.empty({ status: 101 })

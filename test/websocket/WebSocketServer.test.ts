@@ -273,7 +273,7 @@ describe("the end", () => {
 
   it.live("a peer that takes nothing is reset", () =>
     Effect.gen(function* () {
-      for (const kind of ["tcp", "tls"] as const) {
+      for (const kind of ["tcp", "tls", "unix", "proxied", "memory"] as const) {
         const ended = yield* Deferred.make<Exit.Exit<unknown, unknown>>()
         const { transport } = yield* serving(
           kind,
