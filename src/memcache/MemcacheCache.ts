@@ -158,7 +158,15 @@ export const make = <E>(
 
   const counting = (operation: "incr" | "decr", key: string, delta: bigint | number) =>
     Effect.flatMap(
-      ask(key, Command.count(operation, key, BigInt(delta))),
+      // `count` refuses what is below 0.
+      ask(
+        key,
+        Command.count(
+          operation,
+          key,
+          typeof delta === "number" && !Number.isSafeInteger(delta) ? -1n : BigInt(delta)
+        )
+      ),
       ([reply]): Effect.Effect<bigint | undefined, MemcacheError> => {
         const line = reply!.line.trimEnd()
         if (line === "NOT_FOUND") return Effect.undefined

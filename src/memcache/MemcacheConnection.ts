@@ -197,9 +197,13 @@ class Line {
     const pending = this.pending[this.first]
     if (pending === undefined) return this.fail(new Malformed({ detail: "an answer that nobody asked for" }))
     const { command, replies } = pending
+    const { block, line } = reply
+    // Nobody knows any more which answer is whose.
+    if (!command.isAnswer(reply) && !(block === undefined && isError(line))) {
+      return this.fail(new Malformed({ detail: `no answer to ${command.operation}: ${line.slice(0, 80)}` }))
+    }
     replies.push(reply)
     if (!command.isLast(reply)) return
-    const { block, line } = reply
     if (pending === this.entering && line !== "STORED") {
       return this.fail(new LoginRefused({ detail: line.replace(/^CLIENT_ERROR /, "") }))
     }

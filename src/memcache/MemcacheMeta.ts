@@ -205,11 +205,10 @@ const empty = (old: Item, flags: MetaFlags, { expiry, store }: MemcacheEngine, n
 /** It has another CAS from now on: who read it before cannot store over what comes next. */
 const invalidate = (old: Item, flags: MetaFlags, { expiry, store }: MemcacheEngine, now: number): void => {
   const expiresAt = flags.time === undefined ? old.expiresAt : expiry(flags.time, now)
+  // It may be the same item afterwards.
+  const { accessedAt, wasFetched } = old
   const item = store.put(old.key, old.value, old.flags, expiresAt, now, flags.givenCas)
-  if (item === undefined) return
-  item.isStale = true
-  item.wasFetched = old.wasFetched
-  item.accessedAt = old.accessedAt
+  if (item !== undefined) Object.assign(item, { accessedAt, isStale: true, wasFetched })
 }
 
 const count = (request: Meta, flags: MetaFlags, engine: MemcacheEngine, now: number): string => {

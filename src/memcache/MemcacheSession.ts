@@ -7,7 +7,7 @@ import type { Decoder } from "../framing/Decoder.ts"
 import type { MemcacheEngine } from "./MemcacheEngine.ts"
 import { meta } from "./MemcacheMeta.ts"
 import type { MemcacheOutput } from "./MemcacheOutput.ts"
-import { stats } from "./MemcacheStats.ts"
+import { stats, version } from "./MemcacheStats.ts"
 import type { Request, Store } from "./MemcacheRequestLine.ts"
 
 type Get = Extract<Request, { readonly _tag: "Get" }>
@@ -175,6 +175,3 @@ export class MemcacheSession {
     if (!noreply) this.output.text(`${line}\r\n`)
   }
 }
-
-/** What `version` says: clients look at it for what a server can do. The commands here are those of memcached 1.6. */
-export const version = "1.6.0-spindle"

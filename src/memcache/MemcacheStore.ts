@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as MemcacheLru from "./MemcacheLru.ts"
 import type { Cas } from "./MemcacheWire.ts"
 
+/** Valid until something else is done to its key: a store may use the object again. */
 export interface Item {
   readonly key: string
   /** Nobody writes into it: a changed item has another one. */

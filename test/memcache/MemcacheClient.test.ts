@@ -220,7 +220,9 @@ describe("one connection", () => {
       assert.strictEqual(yield* reason(cache.getMany(["ok", "a b"])), "Unsayable")
       assert.strictEqual(yield* reason(cache.set("k", "x", { flags: -1 })), "Unsayable")
       assert.strictEqual(yield* reason(cache.compareAndSet("k", "x", "1 noreply")), "Unsayable")
-      assert.strictEqual(yield* reason(cache.increment("k", -1)), "Unsayable")
+      for (const delta of [-1, 1.5, Number.NaN, 2 ** 60, -1n, 2n ** 64n]) {
+        assert.strictEqual(yield* reason(cache.increment("k", delta)), "Unsayable", String(delta))
+      }
       assert.strictEqual(yield* reason(cache.meta("mg", "k", ["q"])), "Unsayable")
       assert.strictEqual(yield* reason(cache.meta("mg", "k", ["O1\r\nflush_all"])), "Unsayable")
       assert.strictEqual(yield* reason(cache.stats("a\r\nflush_all")), "Unsayable")
@@ -259,6 +261,8 @@ describe("one connection", () => {
         ["CLIENT_ERROR bad \x1b\r\n", "ClientError"],
         ["SERVER_ERROR out of memory\r\n", "ServerError"],
         ["HELLO\r\nEND\r\n", "Malformed"],
+        ["STORED\r\n", "Malformed"],
+        ["VALUE other 0 1\r\nx\r\nEND\r\n", "Malformed"],
         ["VALUE k 0 1000000000\r\n", "Malformed"],
         ["VALUE k 0 1\r\nabc\r\nEND\r\n", "Malformed"],
         ["x".repeat(70_000), "Malformed"]
@@ -266,6 +270,14 @@ describe("one connection", () => {
         const { cache } = yield* over(says(answer))
         assert.strictEqual(yield* reason(cache.get("k")), tag, answer.slice(0, 40))
       }
+      // What is no answer to that is one to something else: those behind it would be, too.
+      const confused = yield* over(says("DELETED\r\nSTORED\r\n"))
+      const asked = Effect.all([reason(confused.cache.set("k", "x")), reason(confused.cache.set("l", "y"))], {
+        concurrency: 2
+      })
+      assert.deepStrictEqual(yield* asked, ["Malformed", "Malformed"])
+      yield* confused.settled
+      assert.strictEqual((yield* Effect.flip(confused.transport.send("x"))).reason._tag, "Aborted")
       // One answer too many: whose is it?
       const { cache, settled } = yield* over(says("STORED\r\nSTORED\r\n"))
       yield* cache.set("k", "x")
