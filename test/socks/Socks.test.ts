@@ -180,6 +180,17 @@ describe("the rules", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect(
+    "the networks that this machine is in are not the internet, though their addresses are public",
+    () =>
+      Effect.gen(function* () {
+        const around = yield* proxied({ own: ["9.9.9.0/24"] })
+        assert.strictEqual(yield* reasonOf(around.through("site")), "AccessDenied")
+        const allowed = yield* proxied({ own: ["9.9.9.0/24"], allow: ["9.9.9.9"] })
+        yield* talks(yield* allowed.through("9.9.9.9"))
+      }).pipe(Effect.scoped)
+  )
+
   it.effect("clients of other networks hear nothing", () =>
     Effect.gen(function* () {
       const { hex } = yield* proxied({ clients: ["10.0.0.0/8"] })

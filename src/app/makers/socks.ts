@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as NodeNetworks from "../../node/NodeNetworks.ts"
 import * as NodeReadFiles from "../../node/NodeReadFiles.ts"
 import * as SocksRules from "../../socks/SocksRules.ts"
 import * as SocksServer from "../../socks/SocksServer.ts"
@@ -46,7 +47,7 @@ const rulesOf = (options: SocksRules.Options) =>
     try: () => SocksRules.make(options),
     catch: (cause) =>
       new UsageError({
-        detail: `--client, --allow: ${cause instanceof Error ? cause.message : String(cause)}`,
+        detail: `--client, --allow, --deny: ${cause instanceof Error ? cause.message : String(cause)}`,
         hint: "a network is 10.0.0.0/8, or one address"
       })
   })
@@ -59,6 +60,7 @@ export const maker = ServiceMaker.make({
     connectionsMax: connectionsMaxFlag,
     clients: networks("client", "Who may use it; may be given several times. Default this machine"),
     allow: networks("allow", "What may be reached besides the public internet, such as 10.0.0.0/8"),
+    deny: networks("deny", "What may not be reached, before --allow, such as 203.0.113.0/24"),
     bind: Flag.Boolean("bind").pipe(
       Flag.withDefault(false),
       Flag.withDescription("Open ports for clients that wait for a connection (BIND)")
@@ -85,7 +87,7 @@ export const maker = ServiceMaker.make({
     )
   },
   make: Effect.fnUntraced(function* (flags) {
-    const { allow, bind, clients, connectionsMax, idleTimeout, listen, udp, unprotected } = flags
+    const { allow, bind, clients, connectionsMax, deny, idleTimeout, listen, udp, unprotected } = flags
     const seconds = Option.getOrUndefined(idleTimeout)
     if (seconds !== undefined && seconds <= 0) {
       return yield* new UsageError({ detail: "--idle-timeout must be above 0" })
@@ -107,7 +109,13 @@ export const maker = ServiceMaker.make({
       ...(bind ? (["bind"] as const) : []),
       ...(udp ? (["associate"] as const) : [])
     ]
-    const rules = yield* rulesOf({ allow, commands, clients: clients.length === 0 ? undefined : clients })
+    const rules = yield* rulesOf({
+      allow,
+      deny,
+      commands,
+      clients: clients.length === 0 ? undefined : clients,
+      own: NodeNetworks.own()
+    })
     const known = Option.isNone(flags.users) ? SocksUsers.nobodyAsked : yield* users(flags.users.value)
     const converse = SocksServer.protocol({
       idleTimeout: seconds === undefined ? undefined : Duration.seconds(seconds)
