@@ -148,10 +148,26 @@ static int dial(int fd) {
   return connect(fd, (struct sockaddr *)&to, sizeof to);
 }
 
+// The server is a SOCKS 4 proxy, and this port of 127.0.0.1 its target; 0: it is none.
+static int socks_to;
+#define SOCKS_REQUEST_BYTES 9
+#define SOCKS_REPLY_BYTES 8
+
+static const char *socks_request(void) {
+  static char bytes[SOCKS_REQUEST_BYTES] = {4, 1, 0, 0, 127, 0, 0, 1, 0};
+  bytes[2] = (char)(socks_to >> 8);
+  bytes[3] = (char)socks_to;
+  return bytes;
+}
+
 static int dial_blocking(int source) {
   int fd = client_socket(source, 0), on = 1;
+  char reply[SOCKS_REPLY_BYTES];
   if (dial(fd) < 0) fail("connect: %s", strerror(errno));
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (socks_to == 0) return fd;
+  if (send(fd, socks_request(), SOCKS_REQUEST_BYTES, MSG_NOSIGNAL) != SOCKS_REQUEST_BYTES) fail("socks: send");
+  if (recv(fd, reply, sizeof reply, MSG_WAITALL) != sizeof reply || reply[1] != 90) fail("socks: not granted");
   return fd;
 }
 
@@ -345,17 +361,17 @@ static void run_messages(int (*open_one)(int source)) {
 // ---- Mode `churn`: each slot connects, sends one byte, reads it back, closes; then the same again.
 
 typedef struct {
-  int fd, sent;
+  int fd, sent, granted;
   int64_t started_at;
 } Slot;
 
 static int churn_sources;
 
 static void slot_send(Slot *s) {
-  char byte = 'x';
-  ssize_t n = send(s->fd, &byte, 1, MSG_NOSIGNAL);
+  ssize_t n = s->granted ? send(s->fd, "x", 1, MSG_NOSIGNAL)
+                         : send(s->fd, socks_request(), SOCKS_REQUEST_BYTES, MSG_NOSIGNAL);
   if (n < 0 && errno != EAGAIN && errno != ENOTCONN) fail("churn send: %s", strerror(errno));
-  s->sent = n == 1;
+  s->sent = n > 0;
 }
 
 // On loopback a connect is mostly complete when it returns, so that the byte can be sent at once.
@@ -367,6 +383,7 @@ static void slot_open(Slot *s) {
     if (errno != EADDRNOTAVAIL || attempt == SOURCES) fail("churn connect: %s", strerror(errno));
     close(s->fd);
   }
+  s->granted = socks_to == 0;
   slot_send(s);
   struct epoll_event event = {.events = EPOLLIN | (s->sent ? 0 : EPOLLOUT), .data.ptr = s};
   epoll_ctl(epoll, EPOLL_CTL_ADD, s->fd, &event);
@@ -391,6 +408,13 @@ static void run_churn(void) {
         slot_send(s);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = s};
         if (s->sent) epoll_ctl(epoll, EPOLL_CTL_MOD, s->fd, &event);
+        continue;
+      }
+      if (!s->granted) {
+        char reply[SOCKS_REPLY_BYTES];
+        if (recv(s->fd, reply, sizeof reply, 0) != sizeof reply || reply[1] != 90) fail("churn: not granted");
+        s->granted = 1;
+        slot_send(s);
         continue;
       }
       char byte[2];
@@ -470,6 +494,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--size") == 0) size_bytes = (size_t)atol(value);
     else if (strcmp(argv[i], "--connections") == 0) connections = atoi(value);
     else if (strcmp(argv[i], "--in-flight") == 0) in_flight = atoi(value);
+    else if (strcmp(argv[i], "--socks-to") == 0) socks_to = atoi(value);
     else if (strcmp(argv[i], "--slots") == 0) slots = atoi(value);
     else if (strcmp(argv[i], "--seconds") == 0) run_seconds = atof(value);
     else if (strcmp(argv[i], "--line-file") == 0) line_file = value;

@@ -44,8 +44,8 @@ const certified = () => {
 
 describePeer(twisted(), (python) => {
   /** Twisted's server, and a client of ours. */
-  const dial = Effect.fnUntraced(function* (pem?: string, tls?: Tls.ClientOptions) {
-    const args = [program, "serve", "tcp:0:interface=127.0.0.1", ...(pem === undefined ? [] : [pem])]
+  const dial = Effect.fnUntraced(function* (pems: ReadonlyArray<string> = [], tls?: Tls.ClientOptions) {
+    const args = [program, "serve", "tcp:0:interface=127.0.0.1", ...pems]
     const child = yield* Child.spawn(python, args, { timeout })
     const [, port] = yield* child.says(/listening (\d+)/)
     const client = yield* AmpClient.connect(
@@ -247,7 +247,7 @@ describePeer(twisted(), (python) => {
   it.live.skipIf(!Certificates.available)("TLS, both ways", () =>
     Effect.gen(function* () {
       const { authority, authorityFile, identity, identityFile } = certified()
-      const { client } = yield* dial(identityFile, { authorities: authority, serverName: "localhost" })
+      const { client } = yield* dial([identityFile], { authorities: authority, serverName: "localhost" })
       assert.deepStrictEqual(yield* client.calls.Secret(), { secret: "in plaintext" })
       // What is asked for meanwhile goes out under TLS.
       const starting = yield* Effect.forkChild(client.connection.startTls(), { startImmediately: true })
@@ -260,5 +260,30 @@ describePeer(twisted(), (python) => {
       const said = yield* serving(["tls", authorityFile], { identity })
       assert.deepStrictEqual(said, ["in plaintext", "over TLS", "sum 3", "done"])
     }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer))
+  )
+
+  it.live.skipIf(!Certificates.available)(
+    "TLS, both ways, with certificates of both sides",
+    () =>
+      Effect.gen(function* () {
+        const { authority, authorityFile, identity, identityFile } = certified()
+        const trusting = { authorities: authority, serverName: "localhost" }
+        const { client } = yield* dial([identityFile, authorityFile], { ...trusting, identity })
+        yield* client.connection.startTls()
+        assert.deepStrictEqual(yield* client.calls.Secret(), { secret: "over TLS" })
+        // Without one, Twisted ends the connection.
+        const { client: stranger } = yield* dial([identityFile, authorityFile], trusting)
+        yield* Effect.exit(stranger.connection.startTls())
+        assert.strictEqual((yield* Effect.flip(stranger.calls.Secret())).reason._tag, "ConnectionLost")
+
+        const requiring = { identity, authorities: authority, clientCertificate: "require" } as const
+        const said = yield* serving(["tls", authorityFile, identityFile], requiring)
+        assert.deepStrictEqual(said, ["in plaintext", "over TLS", "sum 3", "done"])
+        const refused = yield* serving(["tls", authorityFile], requiring)
+        assert.strictEqual(refused[0], "in plaintext")
+        assert.include(refused[1], "FAILED")
+      }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer)),
+    // Five of Twisted's processes, one after the other.
+    60_000
   )
 })

@@ -102,6 +102,8 @@ class Shout(protocol.Protocol):
 
 
 pem = None
+# Who must have signed the other side's certificate.
+trusted = None
 
 
 class Peer(amp.AMP):
@@ -163,7 +165,12 @@ class Peer(amp.AMP):
 
     @amp.StartTLS.responder
     def start_tls(self):
-        return {"tls_localCertificate": ssl.PrivateCertificate.loadPEM(open(pem).read())} if pem else {}
+        options = {}
+        if pem:
+            options["tls_localCertificate"] = ssl.PrivateCertificate.loadPEM(open(pem).read())
+        if trusted:
+            options["tls_verifyAuthorities"] = [ssl.Certificate.loadPEM(open(trusted).read())]
+        return options
 
     @Switch.responder
     def switch(self, name):
@@ -238,10 +245,10 @@ def client(peer):
 
 @defer.inlineCallbacks
 def main(mode, where, *rest):
-    global pem
+    global pem, trusted
     if mode == "serve":
         if rest:
-            pem = rest[0]
+            pem, trusted = (rest + (None,))[:2]
         factory = protocol.Factory.forProtocol(Peer)
         port = yield endpoints.serverFromString(reactor, where).listen(factory)
         say("listening", getattr(port.getHost(), "port", "there"))
@@ -272,7 +279,8 @@ def main(mode, where, *rest):
         r = yield peer.callRemote(Secret)
         say(r["secret"])
         ca = ssl.Certificate.loadPEM(open(rest[0]).read())
-        yield peer.callRemote(amp.StartTLS, tls_verifyAuthorities=[ca])
+        own = {"tls_localCertificate": ssl.PrivateCertificate.loadPEM(open(rest[1]).read())} if rest[1:] else {}
+        yield peer.callRemote(amp.StartTLS, tls_verifyAuthorities=[ca], **own)
         r = yield peer.callRemote(Secret)
         say(r["secret"])
         r = yield peer.callRemote(Sum, a=1, b=2)

@@ -3,6 +3,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as NodeNetworks from "../../node/NodeNetworks.ts"
 import * as SocksRules from "../../socks/SocksRules.ts"
 import * as SocksServer from "../../socks/SocksServer.ts"
 import * as SocksUsers from "../../socks/SocksUsers.ts"
@@ -26,7 +27,7 @@ const rulesOf = (options: SocksRules.Options) =>
     try: () => SocksRules.make(options),
     catch: (cause) =>
       new UsageError({
-        detail: `--client, --allow: ${cause instanceof Error ? cause.message : String(cause)}`,
+        detail: `--client, --allow, --deny: ${cause instanceof Error ? cause.message : String(cause)}`,
         hint: "a network is 10.0.0.0/8, or one address"
       })
   })
@@ -39,6 +40,7 @@ export const maker = ServiceMaker.make({
     connectionsMax: connectionsMaxFlag,
     clients: networks("client", "Who may use it; may be given several times. Default this machine"),
     allow: networks("allow", "What may be reached besides the public internet, such as 10.0.0.0/8"),
+    deny: networks("deny", "What may not be reached, before --allow, such as 203.0.113.0/24"),
     bind: Flag.Boolean("bind").pipe(
       Flag.withDefault(false),
       Flag.withDescription("Open ports for clients that wait for a connection (BIND)")
@@ -65,7 +67,7 @@ export const maker = ServiceMaker.make({
     )
   },
   make: Effect.fnUntraced(function* (flags) {
-    const { allow, bind, clients, connectionsMax, idleTimeout, listen, udp, unprotected } = flags
+    const { allow, bind, clients, connectionsMax, deny, idleTimeout, listen, udp, unprotected } = flags
     const seconds = Option.getOrUndefined(idleTimeout)
     if (seconds !== undefined && seconds <= 0) {
       return yield* new UsageError({ detail: "--idle-timeout must be above 0" })
@@ -87,7 +89,13 @@ export const maker = ServiceMaker.make({
       ...(bind ? (["bind"] as const) : []),
       ...(udp ? (["associate"] as const) : [])
     ]
-    const rules = yield* rulesOf({ allow, commands, clients: clients.length === 0 ? undefined : clients })
+    const rules = yield* rulesOf({
+      allow,
+      deny,
+      commands,
+      clients: clients.length === 0 ? undefined : clients,
+      own: NodeNetworks.own()
+    })
     const known = Option.isNone(flags.users)
       ? SocksUsers.nobodyAsked
       : SocksUsers.memory(yield* usersFile(flags.users.value))
