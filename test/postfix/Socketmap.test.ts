@@ -89,11 +89,16 @@ describe("requests and replies", () => {
     }
   })
 
-  it("fuzzing: nothing throws", () => {
+  it("fuzzing: nothing throws, and what is accepted can be said again", () => {
     const words = ["OK", "NOTFOUND", "TEMP", "PERM", "TIMEOUT", " ", "key", "\0", "\n", "\xff"]
     fuzz({ words, examples: ["OK value", "aliases key"], inputs: inputsCount(10_000) }, (input) => {
-      SocketmapWire.parseRequest(input)
-      SocketmapWire.parseReply(input)
+      const request = SocketmapWire.parseRequest(input)
+      if (Result.isSuccess(request)) {
+        const again = Result.getOrThrow(SocketmapWire.formatRequest(request.success))
+        assert.deepStrictEqual(Buffer.from(again), Buffer.from(input))
+      }
+      const reply = SocketmapWire.parseReply(input)
+      if (Result.isSuccess(reply)) assert.isAtMost(SocketmapWire.formatReply(reply.success).length, 1_100)
     })
   })
 })
