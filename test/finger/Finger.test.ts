@@ -17,6 +17,7 @@ import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import { readAll } from "../memory/pair.ts"
 import { serve } from "../protocol/serving.ts"
+import { fuzzSessions } from "../support/fuzzSessions.ts"
 import { said, transcript } from "../support/transcript.ts"
 
 const people = FingerDirectory.layer([
@@ -138,6 +139,17 @@ describe("a server", () => {
       assert.strictEqual(yield* readAll(slow), "")
       yield* TestClock.adjust(1)
       assert.deepStrictEqual([server.counts.value.open, server.counts.value.failed], [0, 0])
+    }).pipe(Effect.provide(people))
+  )
+})
+
+describe("fuzzing", () => {
+  it.effect("whole sessions: no defect, no more than it may say", () =>
+    fuzzSessions(FingerServer.protocol({ listing: true, answerBytesMax: 300 }), {
+      words: ["/W", " ", "alice", "bob", "@", "host", "\r\n", "\n", "\r", "\0", "\x1b", "\xff"],
+      examples: ["/W alice\r\n", "alice@a@b\r\n", "\r\n"],
+      sessions: 300,
+      answerBytesMax: () => 300
     }).pipe(Effect.provide(people))
   )
 })

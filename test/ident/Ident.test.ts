@@ -16,6 +16,7 @@ import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import { read, readAll } from "../memory/pair.ts"
 import { observed, serve } from "../protocol/serving.ts"
+import { fuzzSessions } from "../support/fuzzSessions.ts"
 import { transcript } from "../support/transcript.ts"
 
 const users = IdentUsers.layer({
@@ -98,6 +99,16 @@ describe("a server", () => {
           assert.match(said._tag === "UserId" ? said.user : "", /^[0-9a-f]{24}$/)
         }).pipe(Effect.scoped)
       )
+  )
+
+  it.effect("fuzzing whole sessions: no defect, an answer to a query at most", () =>
+    fuzzSessions(IdentServer.protocol(), {
+      words: ["22", ",", " ", "1000", "0", "65536", "\r\n", "\n", "\0", ":", "USERID", "\xff"],
+      examples: ["22, 1000\r\n23, 1\r\n", "22,1000\n"],
+      sessions: 300,
+      // The shortest query is `1,1` and a line end.
+      answerBytesMax: (bytes) => 16 * bytes
+    }).pipe(Effect.provide(users))
   )
 
   it.effect("closes after 60 seconds of silence", () =>

@@ -14,7 +14,8 @@ import * as SocketmapWire from "../../src/postfix/SocketmapWire.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import { fuzz, inputsCount, numbers } from "../support/randomBytes.ts"
-import { said, transcript } from "../support/transcript.ts"
+import { fuzzSessions } from "../support/fuzzSessions.ts"
+import { transcript } from "../support/transcript.ts"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const net = (text: string): string => `${Buffer.byteLength(text)}:${text},`
@@ -125,13 +126,12 @@ describe("a server", () => {
     ]).pipe(Effect.provide(tables))
   )
 
-  it.effect("fuzzing: whatever comes, it goes on, or ends that connection", () =>
-    Effect.gen(function* () {
-      const inputs: Array<Uint8Array> = []
-      const examples = [net("aliases ada") + net("troubled x")]
-      const words = ["7:", "aliases ", "ada", ",", "0", "11:", "\xff", ":"]
-      fuzz({ words, examples, inputs: inputsCount(150) }, (input) => inputs.push(input))
-      for (const input of inputs) yield* said(SocketmapServer.protocol(), input)
+  it.effect("fuzzing whole sessions: no defect, a reply to a request at most", () =>
+    fuzzSessions(SocketmapServer.protocol(), {
+      words: ["7:", "aliases ", "ada", ",", "0", "11:", "\xff", ":"],
+      examples: [net("aliases ada") + net("troubled x"), net("aliases a b")],
+      sessions: 300,
+      answerBytesMax: (bytes) => 200 + 16 * bytes
     }).pipe(Effect.provide(tables))
   )
 })
