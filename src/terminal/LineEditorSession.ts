@@ -33,6 +33,10 @@ export interface State {
   readonly isHidden: boolean
   /** Whether there can be `\n` in it: pasted, or by Alt-Enter. */
   readonly isMultiline: boolean
+  /** Whether what is typed takes the place of what stands there (Insert). */
+  readonly isOver: boolean
+  /** Whether something had no room: the line is not what was said. */
+  readonly isCut: boolean
   readonly columns: number
   readonly rows: number
 }
@@ -84,6 +88,8 @@ export const begin = (options: Options = {}): Step => {
     search: undefined,
     isHidden,
     isMultiline,
+    isOver: false,
+    isCut: false,
     columns,
     rows
   }
@@ -180,7 +186,7 @@ const entered: Command = (state) => {
   const line = lineOf(state)
   const left = LineView.leave(viewOf(state), state)
   const history = state.isHidden ? state.history : History.add(state.history, line)
-  const next = { ...state, before: [], after: [], undos: [], history, last: "other" as const }
+  const next = { ...state, before: [], after: [], undos: [], history, isCut: false, last: "other" as const }
   return [next, [...write(left), { _tag: "Line", line }]]
 }
 
@@ -189,7 +195,7 @@ const interrupted: Command = (state) => {
   const shown = LineView.update(view, end, state) + LineView.leave(end, state)
   const history = History.make(state.history.lines, state.history.linesMax)
   return [
-    { ...state, before: [], after: [], undos: [], history, last: "other" },
+    { ...state, before: [], after: [], undos: [], history, isCut: false, last: "other" },
     [...write(shown), { _tag: "Interrupt" }]
   ]
 }
@@ -301,6 +307,7 @@ const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ...keys(browsed(Number.NEGATIVE_INFINITY), "alt-<", "pageUp"),
   ...keys(browsed(Number.POSITIVE_INFINITY), "alt->", "pageDown"),
   ["ctrl-_", undone],
+  ["insert", (state) => [{ ...state, isOver: !state.isOver, last: "other" }, []]],
   ["ctrl-t", swapped],
   ["ctrl-l", cleared],
   ["tab", completed],
@@ -371,13 +378,17 @@ const charactersIn = ({ isMultiline }: State, text: string): ReadonlyArray<strin
 /** Words that are typed are undone one by one, not by letters. */
 const typed = (state: State, text: string): Step => {
   const goesOn = state.last === "type" && (text.startsWith(" ") || state.before.at(-1) !== " ")
-  const [next, actions] = edited(state, insert(state, text))
+  const after = state.isOver ? state.after.slice(characters(text).length) : state.after
+  const [next, actions] = inserted(state, insert({ ...state, after }, text))
   return [{ ...next, last: "type", undos: goesOn ? state.undos : next.undos }, actions]
 }
 
+const inserted = (from: State, to: State | undefined): Step =>
+  to === undefined ? [{ ...from, isCut: true }, bell] : edited(from, to)
+
 /** Pieces that come one after another are one paste. */
 const pasted = (state: State, text: string): Step => {
-  const [next, actions] = edited(state, insert(state, text.replaceAll("\t", " ")))
+  const [next, actions] = inserted(state, insert(state, text.replaceAll("\t", " ")))
   return [{ ...next, last: "paste", undos: state.last === "paste" ? state.undos : next.undos }, actions]
 }
 

@@ -4,7 +4,7 @@
  * lines go.
  */
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { visible } from "../result/VisibleText.ts"
 import * as Editor from "./LineEditorSession.ts"
@@ -31,13 +31,13 @@ export interface ReadOptions {
   readonly isHidden?: boolean | undefined
   /** Whether the line may have `\n` in it, pasted or written by Alt-Enter. Default `false`: pasted ones become blanks. */
   readonly isMultiline?: boolean | undefined
-  /** What can follow the text before the cursor. Default nothing. */
+  /** What can follow the text before the cursor. `^C` interrupts it. Default nothing. */
   readonly complete?: ((before: string) => Effect.Effect<Completion>) | undefined
 }
 
 export type Read =
   | { readonly _tag: "Line"; readonly line: string }
-  /** `^C`. */
+  /** `^C`; or, of who sends whole lines, one that is too long. */
   | { readonly _tag: "Interrupt" }
   /** `^D` on an empty line, or the end of input. */
   | { readonly _tag: "End" }
@@ -89,6 +89,8 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
   /** Of the line that is being read. */
   let state: Editor.State | undefined
   let prompt: TerminalText.Content = ""
+  /** Somebody else looks for what can follow. */
+  let isCompleting = false
   /** Whether the terminal was asked to say where pastes begin and end. */
   let pastes = false
 
@@ -103,7 +105,7 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
   }
 
   const input = TerminalInput.make(screen, {
-    isReading: () => state !== undefined,
+    isReading: () => state !== undefined && !isCompleting,
     changed: Effect.suspend(() => {
       if (state === undefined) return Effect.void
       const size = screen.size()
@@ -132,7 +134,17 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
       if (action._tag === "Line") read = { _tag: "Line", line: action.line }
       else if (action._tag === "Interrupt" || action._tag === "End") read = { _tag: action._tag }
       else if (action._tag === "Complete" && state !== undefined && complete !== undefined) {
-        const { candidates, replaced } = yield* complete(action.before)
+        isCompleting = true
+        const found = yield* input.runQuietly(complete(action.before)).pipe(
+          Effect.ensuring(
+            Effect.sync(() => {
+              isCompleting = false
+            })
+          )
+        )
+        // ^C was meant for it.
+        if (Option.isNone(found)) continue
+        const { candidates, replaced } = found.value
         const [next, drawn] = Editor.complete(state, candidates.map(visible), replaced, action.isAgain)
         state = next
         if (screen.isInteractive()) yield* show(drawn)
@@ -156,6 +168,7 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
       for (;;) {
         const key = yield* input.next
         if (key === undefined) return { _tag: "End" } as const
+        const { isCut } = line
         const [next, actions] = Editor.step(state ?? line, key)
         line = next
         state = next
@@ -166,13 +179,20 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
         if (read === undefined) continue
         if (pastes) yield* screen.send(pasteOff)
         pastes = false
-        if (isHidden && screen.hide !== undefined) yield* screen.hide(false)
+        // Who does not see his line does not see either that it is not the one that he sent.
+        if (read._tag === "Line" && isCut && !screen.isInteractive()) {
+          yield* screen.send(`a line of more than ${Editor.lineUnitsMax} characters: given up\r\n`)
+          return { _tag: "Interrupt" } as const
+        }
         return read
       }
     }).pipe(
       Effect.ensuring(
-        Effect.sync(() => {
+        Effect.suspend(() => {
           state = undefined
+          return asked.isHidden === true && screen.hide !== undefined
+            ? Effect.ignore(screen.hide(false))
+            : Effect.void
         })
       )
     )

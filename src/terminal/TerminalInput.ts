@@ -32,6 +32,16 @@ export interface TerminalInput<out E> {
     command: Effect.Effect<A, E2, R>,
     options?: RunOptions
   ) => Effect.Effect<Option.Option<A>, E | E2, R>
+  /** As `run`, and nothing is shown of it. */
+  readonly runQuietly: <A, E2, R>(
+    command: Effect.Effect<A, E2, R>
+  ) => Effect.Effect<Option.Option<A>, E | E2, R>
+}
+
+/** Who is interrupted, or told. */
+interface Handler {
+  readonly act: Effect.Effect<void>
+  readonly isQuiet: boolean
 }
 
 const isInterrupt = (key: Key): boolean => key._tag === "Press" && key.ctrl && key.key === "c"
@@ -40,7 +50,7 @@ const unitsOf = (key: Key): number => (key._tag === "Press" ? 1 : key.text.lengt
 
 export const make = <E>(screen: Screen<E>, reader: Reader<E>): TerminalInput<E> => {
   const decoder = new TerminalKeysDecoder()
-  const handlers: Array<Effect.Effect<void>> = []
+  const handlers: Array<Handler> = []
   let keys: Array<Key> = []
   let units = 0
   let isOver = false
@@ -64,10 +74,10 @@ export const make = <E>(screen: Screen<E>, reader: Reader<E>): TerminalInput<E> 
   }
 
   /** What runs hears it, so many times. */
-  const interrupt = (handler: Effect.Effect<void>, times: number): Effect.Effect<void, E> =>
+  const interrupt = ({ act, isQuiet }: Handler, times: number): Effect.Effect<void, E> =>
     Effect.andThen(
-      screen.isInteractive() ? screen.send("^C\r\n") : Effect.void,
-      Effect.forEach(Array.from({ length: times }), () => handler, { discard: true })
+      screen.isInteractive() && !isQuiet ? screen.send("^C\r\n") : Effect.void,
+      Effect.forEach(Array.from({ length: times }), () => act, { discard: true })
     )
 
   /** All of them are taken before anything is done: that may be the end of who does it. */
@@ -160,10 +170,15 @@ export const make = <E>(screen: Screen<E>, reader: Reader<E>): TerminalInput<E> 
       )
     })
 
-  const run: TerminalInput<E>["run"] = (command, { onInterrupt } = {}) =>
+  const running = <A, E2, R>(
+    command: Effect.Effect<A, E2, R>,
+    onInterrupt: Effect.Effect<void> | undefined,
+    isQuiet: boolean
+  ): Effect.Effect<Option.Option<A>, E | E2, R> =>
     Effect.suspend(() => {
       const stopped = Deferred.makeUnsafe<void>()
-      const handler = onInterrupt ?? Effect.asVoid(Deferred.succeed(stopped, undefined))
+      const act = onInterrupt ?? Effect.asVoid(Deferred.succeed(stopped, undefined))
+      const handler = { act, isQuiet }
       handlers.push(handler)
       // It may have been typed already, behind the line that is the command.
       const ahead = keys
@@ -191,6 +206,7 @@ export const make = <E>(screen: Screen<E>, reader: Reader<E>): TerminalInput<E> 
     isDiscarding: () => discards,
     changing,
     attend,
-    run
+    run: (command, options = {}) => running(command, options.onInterrupt, false),
+    runQuietly: (command) => running(command, undefined, true)
   }
 }

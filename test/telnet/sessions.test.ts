@@ -1,11 +1,9 @@
-/** Whole sessions, with whatever comes: a server in memory, random bytes and cuts. Never a defect, never more than so much. */
-import { assert, describe, it } from "@effect/vitest"
+/** Whole sessions, with whatever comes: keys and options, by chance. */
+import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as TestClock from "effect/testing/TestClock"
 import * as TelnetServer from "../../src/telnet/TelnetServer.ts"
 import * as TelnetShell from "../../src/telnet/TelnetShell.ts"
-import { fuzz, inputsCount } from "../support/randomBytes.ts"
-import { observed, serve } from "../protocol/serving.ts"
+import { fuzzSessions } from "../support/fuzzSessions.ts"
 
 const words = [
   "\xff\xfb",
@@ -56,57 +54,22 @@ const examples = [
   "\xff\xfb\x22\xff\xfa\x22\x01\x07\xff\xf0\xff\xfa\x22\x03\x03\x02\x07\xff\xf0one\r\n\xff\xf4",
   "echo plain\r\nterminal\r\nquit\r\n"
 ]
-/** What one word may make a server say: the terminal is asked for, the line is drawn anew. */
-const answerBytesMax = 6_000
-
 describe("fuzzing whole sessions", () => {
-  it.effect(
-    "no defect, no report; what is said is bounded, and all is over when the peer is gone",
-    () =>
-      observed(({ reports }) =>
-        Effect.gen(function* () {
-          const inputs: Array<{
-            readonly input: Uint8Array
-            readonly pieces: number
-            readonly ends: boolean
-          }> = []
-          fuzz({ words, examples, inputs: inputsCount(500) }, (input, below) => {
-            inputs.push({ input, pieces: 1 + below(12), ends: below(2) === 0 })
-          })
-          for (const lineMode of [false, true]) {
-            const { dial, server, settled } = yield* serve(
-              (transport) =>
-                Effect.provideService(
-                  TelnetServer.protocol({ lineMode })(transport),
-                  TelnetShell.TelnetShell,
-                  TelnetShell.example
-                ),
-              { drainTimeout: 0, interruptTimeout: 0 }
-            )
-            for (const { ends, input, pieces } of inputs) {
-              const client = yield* dial
-              let heard = 0
-              yield* Effect.forkScoped(
-                Effect.ignore(client.receiveEach((bytes) => Effect.sync(() => void (heard += bytes.length))))
-              )
-              for (let at = 0; at < input.length; at += pieces) {
-                yield* Effect.ignore(client.send(input.slice(at, at + pieces)))
-              }
-              yield* settled
-              yield* TestClock.adjust("2 seconds")
-              assert.isBelow(heard, answerBytesMax + 500 * input.length)
-              yield* ends ? Effect.ignore(client.end) : client.abort
-              yield* settled
-              yield* client.hangUp
-              yield* settled
-            }
-            yield* TestClock.adjust("2 hours")
-            yield* settled
-            assert.strictEqual(server.counts.value.open, 0)
-          }
-          assert.deepStrictEqual(reports.map(String), [])
-        }).pipe(Effect.scoped)
-      ),
-    60_000
-  )
+  for (const lineMode of [false, true]) {
+    it.effect(
+      lineMode ? "in line mode" : "key by key",
+      () =>
+        fuzzSessions(
+          (transport) =>
+            Effect.provideService(
+              TelnetServer.protocol({ lineMode })(transport),
+              TelnetShell.TelnetShell,
+              TelnetShell.example
+            ),
+          // A word may have the line drawn anew, or a list shown.
+          { words, examples, sessions: 400, answerBytesMax: (bytes) => 6_000 + 500 * bytes }
+        ),
+      60_000
+    )
+  }
 })

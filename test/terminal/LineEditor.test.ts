@@ -39,7 +39,10 @@ describe("a line", () => {
       ["one two\x1bb", "one |two"],
       ["one two\x1bb\x1bbX", "X|one two"],
       [`one two\x01\x1bf`, "one| two"],
-      ["a\x1b[99z", "a|"]
+      ["a\x1b[99z", "a|"],
+      // Insert: over what stands there, and back.
+      [`abc${left}${left}\x1b[2~xy\x1b[2~z`, "axyz|"],
+      [`abcd\x01\x1b[2~x\x1b[2~y`, "xy|bcd"]
     ] as const) {
       assert.strictEqual(edits(typed), line, JSON.stringify(typed))
     }

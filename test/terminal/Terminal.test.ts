@@ -205,6 +205,41 @@ describe("what runs", () => {
   )
 })
 
+describe("what can follow", () => {
+  it.effect("^C interrupts who looks for it, and the line goes on", () =>
+    Effect.gen(function* () {
+      const { screen, terminal, type } = yield* desk()
+      let isSlow = true
+      const complete = () => (isSlow ? Effect.never : Effect.succeed({ candidates: ["help"], replaced: 1 }))
+      const reading = yield* Effect.forkChild(terminal.readLine({ prompt: "> ", complete }), now)
+      yield* type("h\t")
+      yield* type("\x03")
+      isSlow = false
+      yield* type("\t\r")
+      assert.deepStrictEqual(yield* Fiber.join(reading), { _tag: "Line", line: "help " })
+      assert.strictEqual(screen.text(), "> help \n")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a line that is too long", () => {
+  it.effect("rings a bell for who sees it; who does not is told, and nothing runs", () =>
+    Effect.gen(function* () {
+      const long = "x".repeat(4_000)
+      const seen = yield* desk()
+      yield* seen.type(`${long}${long}y\r`)
+      assert.strictEqual((yield* seen.terminal.readLine())._tag, "Line")
+      const unseen = yield* desk({ isInteractive: () => false })
+      yield* unseen.type(long)
+      const reading = yield* Effect.forkChild(unseen.terminal.readLine(), now)
+      yield* unseen.type(`${long}y\nnext\n`)
+      assert.deepStrictEqual(yield* Fiber.join(reading), { _tag: "Interrupt" })
+      assert.match(unseen.screen.text(), /^a line of more than 4096 characters: given up\n$/)
+      assert.deepStrictEqual(yield* unseen.terminal.readLine(), { _tag: "Line", line: "next" })
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("sizes", () => {
   it.effect("are told as they change; the line is drawn anew", () =>
     Effect.gen(function* () {

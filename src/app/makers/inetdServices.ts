@@ -11,6 +11,7 @@ import * as DatagramService from "../DatagramService.ts"
 import * as Service from "../Service.ts"
 import * as StreamServerService from "../StreamServerService.ts"
 import * as Programs from "./inetdPrograms.ts"
+import { hintOf } from "./smallService.ts"
 
 export interface Options {
   /** Of one service. */
@@ -36,6 +37,7 @@ export const make = Effect.fnUntraced(function* (entry: Entry, name: string, opt
           ...common,
           endpoint: tcp,
           protocol: small.protocol,
+          onStart: hintOf(small),
           connectionsMax: options.connectionsMax
         })
       : DatagramService.make({

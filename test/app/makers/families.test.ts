@@ -119,7 +119,14 @@ describe("spindle ident", () => {
           })
         )
       }
-      assert.match(yield* refused("ident", ["--user", "a", "--real-users"]), /^--user and --real-users/)
+      for (const both of [
+        ["--user", "a", "--real-users"],
+        ["--tokens", "--real-users"],
+        ["--tokens", "--user", "a"]
+      ]) {
+        assert.match(yield* refused("ident", both), /^--user, --real-users and --tokens/)
+      }
+      yield* make("ident", ["--tokens"])
     })
   )
 })
@@ -153,6 +160,23 @@ describe("spindle postfix", () => {
       )
       assert.match(yield* refused("postfix", ["--listen", "tcp:7423"]), /can be reached by others/)
       yield* make("postfix", ["--listen", "tcp:7423", "--unprotected"])
+    })
+  )
+
+  it.effect("as a socketmap, for one name", () =>
+    Effect.gen(function* () {
+      yield* serving(
+        "postfix",
+        ["--socketmap", "aliases"],
+        Effect.fnUntraced(function* ({ ask, hints }) {
+          assert.strictEqual(
+            yield* ask(7423, "11:aliases key,10:others key,"),
+            "8:OK value,29:TEMP there is no table others,"
+          )
+          assert.deepStrictEqual(hints, ["try it: postmap -q key socketmap:inet:127.0.0.1:7423:aliases"])
+        })
+      )
+      assert.match(yield* refused("postfix", ["--socketmap", "a b"]), /cannot be a table's name/)
     })
   )
 })
