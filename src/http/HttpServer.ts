@@ -23,13 +23,13 @@ import { type Counts, NodeHttpConnections } from "../node/NodeHttpConnections.ts
 import * as NodeHttpLimits from "../node/NodeHttpLimits.ts"
 import * as NodeHttpResponse from "../node/NodeHttpResponse.ts"
 import * as PeerKey from "../protocol/PeerKey.ts"
+import * as Protocol from "../protocol/Protocol.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import type { Listener } from "../reactor/Listener.ts"
 import { Reactor } from "../reactor/Reactor.ts"
 import type { ListenError } from "../reactor/ReactorError.ts"
 import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
 import * as HttpAlpn from "./HttpAlpn.ts"
-import { ServerStopping } from "./ServerStopping.ts"
 
 export type { Counts } from "../node/NodeHttpConnections.ts"
 export type { Options } from "../node/NodeHttpLimits.ts"
@@ -75,7 +75,7 @@ export const fromListener = (listener: Listener, options: NodeHttpLimits.Options
       const stopping = Deferred.makeUnsafe<void>()
       const context = Context.add(
         withBodyMax(yield* Effect.context<never>(), limits.bodyBytesMax),
-        ServerStopping,
+        Protocol.Stopping,
         Deferred.await(stopping)
       )
       const handled = HttpEffect.toHandled(application, NodeHttpResponse.write, middleware)

@@ -14,7 +14,7 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { ServerStopping } from "./ServerStopping.ts"
+import * as Protocol from "../protocol/Protocol.ts"
 import * as Wire from "./ServerSentEventsWire.ts"
 
 export type { Event } from "./ServerSentEventsWire.ts"
@@ -54,11 +54,11 @@ export interface ServerSentEvents {
   readonly publish: (event: Wire.Event) => Effect.Effect<string, InvalidEvent>
   /**
    * Answers the request that is being handled: with what was missed since its `Last-Event-ID`, and what comes from now on, until the
-   * server stops (`ServerStopping`): whoever listens comes back, to the next one.
+   * server stops (`Protocol.stopping`): whoever listens comes back, to the next one.
    */
   readonly respond: Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest>
-  /** The same as bytes; until the source is over, or whoever is to `end` it. */
-  readonly listen: (lastEventId?: string, end?: Effect.Effect<void>) => Stream.Stream<Uint8Array>
+  /** The same as bytes. */
+  readonly listen: (lastEventId?: string) => Stream.Stream<Uint8Array>
   readonly counts: Effect.Effect<Counts>
 }
 
@@ -124,7 +124,7 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
       return seen < 0 && gap !== undefined ? [gap, ...missed] : missed
     }
 
-    const listen = (lastEventId?: string, end?: Effect.Effect<void>): Stream.Stream<Uint8Array> =>
+    const listen = (lastEventId?: string): Stream.Stream<Uint8Array> =>
       Stream.unwrap(
         Effect.map(
           Effect.acquireRelease(
@@ -140,18 +140,16 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
             (listener) => Effect.sync(() => void listeners.delete(listener))
           ).pipe(
             Effect.tap((listener) =>
-              end === undefined
-                ? Effect.void
-                : Effect.forkScoped(
-                    Effect.andThen(
-                      end,
-                      Effect.sync(() => {
-                        listeners.delete(listener)
-                        Queue.endUnsafe(listener)
-                      })
-                    ),
-                    { startImmediately: true }
-                  )
+              Effect.forkScoped(
+                Effect.andThen(
+                  Protocol.stopping,
+                  Effect.sync(() => {
+                    listeners.delete(listener)
+                    Queue.endUnsafe(listener)
+                  })
+                ),
+                { startImmediately: true }
+              )
             )
           ),
           (listener) => {
@@ -176,13 +174,12 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
     return {
       publish,
       listen,
-      respond: Effect.gen(function* () {
-        const { headers } = yield* HttpServerRequest
-        return HttpServerResponse.stream(listen(headers["last-event-id"], yield* ServerStopping), {
+      respond: Effect.map(HttpServerRequest, ({ headers }) =>
+        HttpServerResponse.stream(listen(headers["last-event-id"]), {
           contentType: "text/event-stream",
           headers: { "cache-control": "no-cache", "x-accel-buffering": "no" }
         })
-      }),
+      ),
       counts: Effect.sync(() => ({ listeners: listeners.size, kept: kept.length, slow }))
     }
   })

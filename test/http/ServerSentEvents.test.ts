@@ -17,6 +17,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as EventSource from "../../src/http/EventSource.ts"
 import * as ServerSentEvents from "../../src/http/ServerSentEvents.ts"
+import * as Protocol from "../../src/protocol/Protocol.ts"
 import * as Wire from "../../src/http/ServerSentEventsWire.ts"
 import * as Child from "../support/child.ts"
 import { inetOf } from "../support/endpoints.ts"
@@ -161,9 +162,13 @@ describe("a source", () => {
     Effect.gen(function* () {
       const source = yield* ServerSentEvents.make()
       const stopping = yield* Deferred.make<void>()
-      const pull = yield* Stream.toPull(source.listen("none", Deferred.await(stopping)))
+      const pull = yield* Effect.provideService(
+        Stream.toPull(source.listen("none")),
+        Protocol.Stopping,
+        Deferred.await(stopping)
+      )
       const other = yield* Stream.toPull(source.listen())
-      yield* pull
+      yield* Effect.provideService(pull, Protocol.Stopping, Deferred.await(stopping))
       yield* other
       yield* source.publish({ data: "last", id: "1" })
       yield* Deferred.succeed(stopping, undefined)
