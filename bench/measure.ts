@@ -12,6 +12,8 @@ export interface Profile {
   readonly rounds: number
   readonly seconds: number
   readonly warmUpSeconds: number
+  /** Goes on warming up until so many were served. Default 0. */
+  readonly warmUpMessages?: number
   readonly idleRounds: number
   readonly idleConnections: number
 }
@@ -59,6 +61,7 @@ export interface CaseResult {
 }
 
 const SETTLE_MILLIS = 200
+const WARM_UPS_MAX = 7
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -149,6 +152,14 @@ const measureRate = async (
       runLoad(generator, test.mode, server.port, [...test.load, "--seconds", String(seconds)], look)
     )
 
+  const warmUp = async (server: RunningServer): Promise<void> => {
+    const { warmUpMessages = 0, warmUpSeconds } = profile
+    let served = 0
+    for (let runs = 0; runs === 0 || (served < warmUpMessages && runs < WARM_UPS_MAX); runs++) {
+      served += (await load(server, warmUpSeconds)).messagesAll
+    }
+  }
+
   const round = async (row: Row): Promise<Sample> => {
     const server = running.get(row)
     if (server === undefined) throw new Error("not running")
@@ -192,7 +203,7 @@ const measureRate = async (
       try {
         const server = await startServer(row.server)
         running.set(row, server)
-        await load(server, profile.warmUpSeconds)
+        await warmUp(server)
       } catch (error) {
         failed(row, error)
       }
