@@ -8,4 +8,4 @@ import { httpCases } from "./httpCases.ts"
 import { run } from "./run.ts"
 import { summary } from "./summary.ts"
 
-await run("http.ts", httpCases, { summary, warmUpSeconds: 2 })
+await run("http.ts", httpCases, { summary, warmUp: { warmUpSeconds: 1, warmUpMessages: 50_000 } })

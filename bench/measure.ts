@@ -12,6 +12,8 @@ export interface Profile {
   readonly rounds: number
   readonly seconds: number
   readonly warmUpSeconds: number
+  /** Goes on warming up until so many were served. Default 0. */
+  readonly warmUpMessages?: number
   readonly idleRounds: number
   readonly idleConnections: number
 }
@@ -61,6 +63,7 @@ export interface CaseResult {
 const SETTLE_MILLIS = 200
 /** Long enough for all keys of load-memcache.c, even in Twisted. */
 const FILL_SECONDS = 1
+const WARM_UPS_MAX = 7
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -151,6 +154,14 @@ const measureRate = async (
       runLoad(generator, mode, server.port, [...test.load, "--seconds", String(seconds)], look)
     )
 
+  const warmUp = async (server: RunningServer): Promise<void> => {
+    const { warmUpMessages = 0, warmUpSeconds } = profile
+    let served = 0
+    for (let runs = 0; runs === 0 || (served < warmUpMessages && runs < WARM_UPS_MAX); runs++) {
+      served += (await load(server, warmUpSeconds)).messagesAll
+    }
+  }
+
   const round = async (row: Row): Promise<Sample> => {
     const server = running.get(row)
     if (server === undefined) throw new Error("not running")
@@ -196,7 +207,7 @@ const measureRate = async (
         const server = await startServer(row.server)
         running.set(row, server)
         if (test.filledBy !== undefined) await load(server, FILL_SECONDS, async () => {}, test.filledBy)
-        await load(server, profile.warmUpSeconds)
+        await warmUp(server)
       } catch (error) {
         failed(row, error)
       }

@@ -45,9 +45,9 @@ const optionsOf = (usage: string) => {
 
 type Given = ReturnType<typeof optionsOf>
 
-const profileOf = (given: Given, warmUpSeconds?: number): Profile => {
+const profileOf = (given: Given, warmUp: Options["warmUp"]): Profile => {
   const chosen: Profile = given.smoke ? profiles.smoke : given.quick ? profiles.quick : profiles.default
-  const profile = given.smoke ? chosen : { ...chosen, warmUpSeconds: warmUpSeconds ?? chosen.warmUpSeconds }
+  const profile = given.smoke ? chosen : { ...chosen, ...warmUp }
   const rounds = Number(given.rounds ?? profile.rounds)
   const seconds = Number(given.seconds ?? profile.seconds)
   if (rounds >= 1 && seconds > 0) return { ...profile, rounds, seconds }
@@ -81,7 +81,7 @@ const head = ({ name, rounds, seconds }: Profile): string => {
 
 interface Options {
   /** Where servers have more code to be compiled than the profile gives them time for. */
-  readonly warmUpSeconds?: number
+  readonly warmUp?: Pick<Profile, "warmUpSeconds" | "warmUpMessages">
   /** Printed behind the tables of all cases. */
   readonly summary?: (results: ReadonlyArray<CaseResult>) => string
 }
@@ -90,12 +90,12 @@ interface Options {
 export const run = async (
   program: string,
   cases: ReadonlyArray<Case>,
-  { summary, warmUpSeconds }: Options = {}
+  { summary, warmUp }: Options = {}
 ): Promise<void> => {
   const usage = usageOf(program, cases)
   const given = optionsOf(usage)
   if (given.help) return print(usage)
-  const profile = profileOf(given, warmUpSeconds)
+  const profile = profileOf(given, warmUp)
   const wanted = wantedOf(cases, given, usage)
   const generator = native.generator()
   const startedAt = performance.now()

@@ -7,4 +7,4 @@ import { run } from "./run.ts"
 import { summary } from "./summary.ts"
 import { websocketCases } from "./websocketCases.ts"
 
-await run("websocket.ts", websocketCases, { summary, warmUpSeconds: 2 })
+await run("websocket.ts", websocketCases, { summary, warmUp: { warmUpSeconds: 1, warmUpMessages: 50_000 } })

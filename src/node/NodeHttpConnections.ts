@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Latch from "effect/Latch"
-import { DenseSet } from "../reactor/DenseSet.ts"
+import { DenseSet, type Slotted } from "../reactor/DenseSet.ts"
 import type { Closeable, Transport } from "../reactor/Transport.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
 import { type Http2Host, NodeHttp2Connection, sessionOptions } from "./NodeHttp2Connection.ts"
@@ -50,6 +50,11 @@ export interface Ending {
   readonly tell: Effect.Effect<void>
 }
 
+/** A request that is being answered. */
+interface Running extends Slotted {
+  readonly fiber: Fiber.Fiber<void>
+}
+
 /** A peer is let read what it was sent, before its connection is closed over what it sends. */
 const lingerMillis = 1_000
 
@@ -69,7 +74,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   private readonly sessionOptions: http2.ServerSessionOptions
   private readonly connections = new DenseSet<HttpConnection>()
   private readonly peers: NodeHttpPeers<HttpConnection>
-  private readonly fibers = new Set<Fiber.Fiber<void>>()
+  private readonly running = new DenseSet<Running>()
   private readonly empty = Latch.makeUnsafe(true)
   private readonly drained = Deferred.makeUnsafe<void>()
   private sending: NodeJS.Timeout | undefined = undefined
@@ -102,7 +107,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
 
   get counts(): Counts {
     const { accepted, refused, requests } = this
-    return { open: this.connections.size, accepted, refused, requests, active: this.fibers.size }
+    return { open: this.connections.size, accepted, refused, requests, active: this.running.size }
   }
 
   private makeServer(): http.Server {
@@ -239,9 +244,10 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
     const fiber = Effect.runForkWith(context)(this.handled)
     exchange.answeredBy(fiber)
     if (fiber.pollUnsafe() !== undefined) return
-    this.fibers.add(fiber)
+    const running: Running = { fiber, slot: -1 }
+    this.running.add(running)
     fiber.addObserver(() => {
-      this.fibers.delete(fiber)
+      this.running.delete(running)
       this.lookEmpty()
     })
   }
@@ -265,7 +271,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   }
 
   private get isEmpty(): boolean {
-    return this.connections.size === 0 && this.fibers.size === 0
+    return this.connections.size === 0 && this.running.size === 0
   }
 
   abort(transport: Closeable): void {
@@ -315,7 +321,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
       yield* tell
       yield* this.emptyWithin(this.limits.drainTimeout, isSettled ? Effect.void : Fiber.await(settling))
       if (!isSettled) yield* Effect.andThen(Fiber.interrupt(settling), stopAccepting)
-      for (const fiber of this.fibers) fiber.interruptUnsafe()
+      for (const { fiber } of this.running) fiber.interruptUnsafe()
       yield* this.emptyWithin(this.limits.interruptTimeout)
       for (const { transport } of this.connections) yield* transport.abort
       yield* this.empty.await
