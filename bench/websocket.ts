@@ -5,13 +5,14 @@
  * medians over the rounds, ratios to `ws` within each. Echo of 64 bytes of text over 50 connections, 1 and 16 in flight; and
  * 100 bytes to many listeners.
  */
-import * as net from "node:net"
+import type * as net from "node:net"
 import { parseArgs } from "node:util"
 import type { Server } from "./Case.ts"
 import * as machine from "./machine.ts"
 import { median } from "./median.ts"
 import { type RunningServer, serverCpuMicros, startServer } from "./processes.ts"
 import { onNode } from "./programs.ts"
+import { bytesArrive, connect, masked } from "./websocketClient.ts"
 
 const { values: given } = parseArgs({
   options: {
@@ -30,47 +31,6 @@ const servers: ReadonlyArray<Server> = [
 ]
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
-
-const handshake =
-  "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-
-/** Text of up to 125 bytes, masked by zeros but for the last byte of the key. */
-const masked = (text: string): Buffer => {
-  const key = [0, 0, 0, 1]
-  const payload = Buffer.from(text).map((byte, i) => byte ^ key[i % 4]!)
-  return Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, ...key]), payload])
-}
-
-/** A client that counts bytes. */
-const connect = (port: number): Promise<net.Socket> =>
-  new Promise((resolve, reject) => {
-    const socket = net.connect({ port, host: "127.0.0.1", noDelay: true })
-    let head = ""
-    const onData = (bytes: Buffer): void => {
-      head += bytes.toString("latin1")
-      if (!head.endsWith("\r\n\r\n")) return
-      socket.off("data", onData)
-      if (head.startsWith("HTTP/1.1 101 ")) resolve(socket)
-      else reject(new Error(head))
-    }
-    socket
-      .on("connect", () => socket.write(handshake))
-      .on("data", onData)
-      .on("error", reject)
-  })
-
-const bytesArrive = (socket: net.Socket, count: number): Promise<void> =>
-  new Promise((resolve) => {
-    let left = count
-    const onData = (bytes: Buffer): void => {
-      left -= bytes.length
-      if (left > 0) return
-      socket.off("data", onData)
-      resolve()
-    }
-    socket.on("data", onData)
-  })
 
 /** Connections that are there all the time. */
 interface Load {
