@@ -6,8 +6,11 @@
  * - `stats`: the same (as it was before collecting garbage), and `rssBytes`, `heapUsedBytes` after two forced
  *   collections where `--expose-gc` is given.
  *
+ * - `delay`: `{"delayMillis":N}`, the longest that the event loop was late since it was last asked.
+ *
  * The end of stdin ends the process, so a harness that dies leaves nothing behind.
  */
+import { monitorEventLoopDelay } from "node:perf_hooks"
 import { createInterface } from "node:readline"
 
 /** The port to listen on, at 127.0.0.1. */
@@ -36,6 +39,15 @@ const stats = (): void => {
   })
 }
 
+const delays = monitorEventLoopDelay({ resolution: 1 })
+
+/** It is looked at from the first time on. */
+const delay = (): void => {
+  answer({ delayMillis: delays.max / 1e6 })
+  delays.reset()
+  delays.enable()
+}
+
 /** Announces that the server listens on `port` and answers stdin from now on. */
 export const ready = (port: number): void => {
   answer({ port })
@@ -43,6 +55,7 @@ export const ready = (port: number): void => {
     .on("line", (line) => {
       if (line === "cpu") answer(cpu())
       else if (line === "stats") stats()
+      else if (line === "delay") delay()
       else answer({ error: `unknown command: ${line}` })
     })
     .on("close", () => process.exit(0))

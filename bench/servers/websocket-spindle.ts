@@ -1,4 +1,4 @@
-/** Ours: echoes; at `fan N` it sends N messages to all. */
+/** Ours: echoes; at `fan N` it sends N messages to all, at `stuff` 13 MB to who asks, as it takes them. */
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as EffectHttpServer from "effect/http/HttpServer"
@@ -11,6 +11,7 @@ import { Broadcast, WebSocketServer } from "spindle/websocket"
 import { backlog, port, ready } from "./harness.ts"
 
 const news = "x".repeat(100)
+const stuff = new Uint8Array(65_536)
 
 const routes = Layer.unwrap(
   Effect.map(Broadcast.make(), (all) =>
@@ -19,9 +20,11 @@ const routes = Layer.unwrap(
       Effect.fnUntraced(function* (socket) {
         yield* all.join(socket)
         yield* socket.receiveEach((message) =>
-          typeof message === "string" && message.startsWith("fan ")
-            ? Effect.repeat(all.send(news), { times: Number(message.slice(4)) - 1 })
-            : socket.send(message)
+          message === "stuff"
+            ? Effect.repeat(socket.send(stuff), { times: 199 })
+            : typeof message === "string" && message.startsWith("fan ")
+              ? Effect.repeat(all.send(news), { times: Number(message.slice(4)) - 1 })
+              : socket.send(message)
         )
       }),
       { pingInterval: Infinity }

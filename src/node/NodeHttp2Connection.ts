@@ -38,6 +38,7 @@ const { NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants
 export const sessionOptions = (limits: Limits): http2.ServerSessionOptions => ({
   settings: {
     enablePush: false,
+    enableConnectProtocol: true,
     maxConcurrentStreams: limits.streamsMax,
     // As the protocol counts, with 32 bytes for each field.
     maxHeaderListSize: limits.headerBytesMax + 32 * (limits.headersMax + pseudoMax)
@@ -118,6 +119,10 @@ export class NodeHttp2Connection implements HttpConnection, Http2ExchangeHost, T
     server.answer(exchange)
   }
 
+  get isDraining(): boolean {
+    return this.server.isDraining
+  }
+
   settled(): void {
     this.running--
   }
@@ -185,6 +190,7 @@ export class NodeHttp2Connection implements HttpConnection, Http2ExchangeHost, T
    */
   drain(): void {
     const { quiet } = this.server
+    for (const exchange of this.exchanges) exchange.drain()
     if (this.ending || this.session.destroyed) return
     if (this.requests > 0 || performance.now() - this.restSince >= quiet.millis) this.end()
     else quiet.begin(this)

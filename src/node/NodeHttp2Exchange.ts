@@ -6,10 +6,14 @@ import { ClientAbort } from "effect/http/HttpServerError"
 import type { Transport } from "../reactor/Transport.ts"
 import { endDeadline, type Timed } from "./DeadlineQueue.ts"
 import { type BodyHost, NodeHttpBody } from "./NodeHttpBody.ts"
+import * as NodeHttp2Upgrade from "./NodeHttp2Upgrade.ts"
 import type { AnswerBody, AnswerHeaders, HttpExchange } from "./NodeHttpExchange.ts"
+import type { NodeHttpSwitched } from "./NodeHttpSwitched.ts"
+import type { HttpUpgrade } from "./NodeHttpUpgrade.ts"
 
 export interface Http2ExchangeHost {
   readonly transport: Transport
+  readonly isDraining: boolean
   /** It is answered, and its handler is done. */
   readonly settled: () => void
 }
@@ -22,10 +26,14 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
   readonly host: Http2ExchangeHost
   readonly body: NodeHttpBody
   readonly fault: number | undefined
-  readonly upgrade = undefined
+  readonly upgrade: HttpUpgrade | undefined
+  /** What came of its stream. */
+  private switched: NodeHttpSwitched | undefined = undefined
   /** That a peer takes something is seen whenever such a piece has left. */
   readonly pieceBytesMax = 32_768
   deadline: Timed["deadline"] = undefined
+  /** What follows the header is for whoever takes the stream. */
+  private readonly isTunnel: boolean
   private expectsContinue: boolean
   private fiber: Fiber.Fiber<void> | undefined = undefined
   private lost = false
@@ -45,6 +53,10 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
     this.fault = fault
     const request = requestOf(headers)
     this.request = request
+    this.isTunnel = headers[":method"] === "CONNECT"
+    this.upgrade = NodeHttp2Upgrade.isAskedBy(headers)
+      ? new NodeHttp2Upgrade.NodeHttp2Upgrade(this)
+      : undefined
     this.expectsContinue = headers.expect !== undefined
     this.body = new NodeHttpBody(this, stream, stream.endAfterHeaders ? 0 : lengthOf(headers))
     stream.on("aborted", () => {
@@ -56,8 +68,9 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
     if (stream.endAfterHeaders) return
     stream.on("trailers", (trailers: http2.IncomingHttpHeaders) => void (request.trailers = trailers))
     stream.on("end", () => endDeadline(this))
+    if (this.isTunnel) stream.on("finish", this.leaveRefused)
     // Node has ended this side already where no body may follow.
-    if (this.request.method !== "HEAD") stream.on("finish", () => this.body.discard(this.leaveBody))
+    else if (this.request.method !== "HEAD") stream.on("finish", () => this.body.discard(this.leaveBody))
   }
 
   /** The stream ends in any case: only what the peer has ended is all of it. */
@@ -73,6 +86,11 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
     if (!this.out.closed) this.out.close(NGHTTP2_NO_ERROR)
   }
 
+  private readonly leaveRefused = (): void => {
+    // Not in front of the answer's header.
+    if (this.switched === undefined) setImmediate(this.leaveBody)
+  }
+
   sayContinue(): void {
     if (!this.expectsContinue) return
     this.expectsContinue = false
@@ -85,6 +103,7 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
 
   answeredBy(fiber: Fiber.Fiber<void>): void {
     this.fiber = fiber
+    this.switched?.handledBy(fiber)
     fiber.addObserver(() => this.host.settled())
     if (this.lost) this.lose()
   }
@@ -100,7 +119,7 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
   /** There is no text of a status (RFC 9113 §8.3.2), and nothing that concerns the connection (§8.2.2). */
   writeHead(status: number, _: string | undefined, headers: AnswerHeaders, body: AnswerBody): void {
     const { out } = this
-    const all: http2.OutgoingHttpHeaders = { ":status": status }
+    const all: http2.OutgoingHttpHeaders = { ":status": this.statusFor(status) }
     for (const name of Object.keys(headers)) {
       if (ofConnection.has(name)) continue
       http.validateHeaderName(name)
@@ -122,16 +141,38 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
     this.out.end()
   }
 
+  /** What would say yes to a WebSocket that nobody took (RFC 8441 §5, RFC 9110 §9.3.6). */
+  private statusFor(status: number): number {
+    return this.upgrade !== undefined && status >= 200 && status < 300 ? 501 : status
+  }
+
   refuse(status: number): void {
     if (this.out.headersSent || this.out.closed || this.out.destroyed) return
     this.out.respond({ ":status": status, "content-length": 0 }, { endStream: true })
-    if (!this.out.endAfterHeaders) this.body.discard(this.leaveBody)
+    if (this.out.endAfterHeaders) return
+    // Whoever wanted a tunnel ends nothing before it is there.
+    if (this.isTunnel) setImmediate(this.leaveBody)
+    else this.body.discard(this.leaveBody)
   }
 
   // --- ending -------------------------------------------------------------------------------------------
 
+  /** It is no request any more: it may take as long as it likes, and who takes it finds out when it is lost. */
+  becomes(switched: NodeHttpSwitched): void {
+    this.switched = switched
+    if (this.fiber !== undefined) switched.handledBy(this.fiber)
+    endDeadline(this)
+    this.out.on("drain", () => void this.drains++)
+  }
+
+  /** The server stops. */
+  drain(): void {
+    this.switched?.drain()
+  }
+
   /** Nobody waits for the answer any more. */
   lose(): void {
+    if (this.switched !== undefined) return
     this.lost = true
     this.fiber?.interruptUnsafe(undefined, ClientAbort.annotation)
   }
@@ -183,7 +224,7 @@ const ofConnection = new Set([
 const lengthOf = ({ "content-length": length }: http2.IncomingHttpHeaders): number | undefined =>
   length === undefined ? undefined : Number(length)
 
-/** As with HTTP/1: the authority is the host. */
+/** As with HTTP/1: the authority is the host, and a WebSocket is asked for by GET. */
 const requestOf = (
   headers: http2.IncomingHttpHeaders
 ): HttpExchange["request"] & { trailers: HttpExchange["request"]["trailers"] } => {
@@ -193,8 +234,10 @@ const requestOf = (
   for (const name of Object.keys(headers)) {
     if (!name.startsWith(":") && (name !== "host" || authority === undefined)) plain[name] = headers[name]
   }
+  const isUpgrade = NodeHttp2Upgrade.isAskedBy(headers)
+  if (isUpgrade) plain.upgrade = "websocket"
   return {
-    method: headers[":method"],
+    method: isUpgrade ? "GET" : headers[":method"],
     url: headers[":path"],
     httpVersion: "2.0",
     headers: plain,

@@ -1,5 +1,6 @@
 /** What is wrong with a request of HTTP/2 that nghttp2 takes for good: the status to refuse it with. */
 import type * as http2 from "node:http2"
+import * as NodeHttp2Upgrade from "./NodeHttp2Upgrade.ts"
 import * as NodeHttpFault from "./NodeHttpFault.ts"
 import type { Limits } from "./NodeHttpLimits.ts"
 
@@ -15,7 +16,7 @@ export const of = (
   limits: Bounds
 ): number | undefined => {
   const method = headers[":method"]
-  if (method === "CONNECT") return 501
+  if (method === "CONNECT" && !NodeHttp2Upgrade.isAskedBy(headers)) return 501
   let fields = 0
   let bytes = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Transport } from "../reactor/Transport.ts"
-import type { HttpExchange } from "./NodeHttpExchange.ts"
+import { type HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import type { NodeHttpSwitched } from "./NodeHttpSwitched.ts"
 import { type Agreed, NodeWebSocketConnection } from "./NodeWebSocketConnection.ts"
 import { Lost, Rejected, WebSocketError } from "./NodeWebSocketError.ts"
@@ -25,12 +25,15 @@ export const accept = (
   limits: Limits
 ): Effect.Effect<NodeWebSocketConnection, WebSocketError> =>
   Effect.suspend(() => {
-    const { isLost, request: asked, upgrade } = request.exchange
-    const judged = Handshake.judge(asked, terms, limits, upgrade?.hasKey ?? true)
+    const { exchange } = request
+    const { upgrade } = exchange
+    if (exchange.isLost) return failed(new Lost({}))
+    // HTTP/2 has another request for that, and no field that would tell (RFC 8441).
+    if (upgrade === undefined && !(exchange instanceof NodeHttpExchange)) return failed(noUpgrade)
+    const judged = Handshake.judge(exchange.request, terms, limits, upgrade?.hasKey ?? true)
     if (Result.isFailure(judged)) return failed(judged.failure)
-    if (isLost) return failed(new Lost({}))
     // It goes on over HTTP: what is asked for is fine, but the request as such is not.
-    if (upgrade === undefined) return failed(new Rejected({ status: 400, detail: "no upgrade", headers: {} }))
+    if (upgrade === undefined) return failed(noUpgrade)
     if (upgrade.isLate) {
       return failed(new Rejected({ status: 503, detail: "the server is stopping", headers: {} }))
     }
@@ -54,5 +57,11 @@ const begin = (
     switched.goesOnAs(connection)
     return Effect.succeed(connection)
   })
+
+const noUpgrade = new Rejected({
+  status: 400,
+  detail: "there is no upgrade on this connection",
+  headers: {}
+})
 
 const failed = (reason: Lost | Rejected) => Effect.fail(new WebSocketError({ operation: "upgrade", reason }))

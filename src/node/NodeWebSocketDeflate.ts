@@ -37,12 +37,15 @@ export const accept = (limits: Limits, field: string | undefined): Agreement => 
   const offers = extension.parse(field)[name]
   const deflate = make(limits, true)
   if (deflate === undefined || offers === undefined) return none
-  try {
-    deflate.accept(offers)
-  } catch {
-    return none
+  for (const offer of offers) {
+    try {
+      deflate.accept([offer])
+      return { deflate, field: extension.format({ [name]: [deflate.params] }) }
+    } catch {
+      // There may be another one, for those who cannot meet it.
+    }
   }
-  return { deflate, field: extension.format({ [name]: [deflate.params] }) }
+  return none
 }
 
 export interface Offer {

@@ -95,24 +95,30 @@ export const make = (options: Options = {}): Effect.Effect<Broadcast> =>
       )
     }
 
+    /** Does it for all who are there now, in slices. Only between two of them it can be interrupted. */
+    const toAll = (act: (member: Member) => Effect.Effect<void>): Effect.Effect<void> =>
+      Effect.uninterruptibleMask((restore) => {
+        const now = [...members]
+        const slice = (from: number): Effect.Effect<void> => {
+          const end = Math.min(from + sliceSize, now.length)
+          const left: Array<Effect.Effect<void>> = []
+          for (let i = from; i < end; i++) {
+            const rest = act(now[i]!)
+            if (rest !== Effect.void) left.push(rest)
+          }
+          const others =
+            end === now.length ? Effect.void : Effect.flatMap(restore(Effect.yieldNow), () => slice(end))
+          return left.length === 0 ? others : Effect.andThen(inBackground(left), others)
+        }
+        return slice(0)
+      })
+
     const send = (message: Message | Prepared): Effect.Effect<void> =>
       lane.withPermits(1)(
         Effect.suspend(() => {
           const prepared =
             typeof message === "string" || message instanceof Uint8Array ? prepare(message) : message
-          const now = [...members]
-          const slice = (from: number): Effect.Effect<void> => {
-            const end = Math.min(from + sliceSize, now.length)
-            const left: Array<Effect.Effect<void>> = []
-            for (let i = from; i < end; i++) {
-              const rest = sendTo(now[i]!, prepared)
-              if (rest !== Effect.void) left.push(rest)
-            }
-            const others =
-              end === now.length ? Effect.void : Effect.flatMap(Effect.yieldNow, () => slice(end))
-            return left.length === 0 ? others : Effect.andThen(inBackground(left), others)
-          }
-          return slice(0)
+          return toAll((member) => sendTo(member, prepared))
         })
       )
 
@@ -123,9 +129,7 @@ export const make = (options: Options = {}): Effect.Effect<Broadcast> =>
       })
 
     const close = (code: number = CloseCode.goingAway, reason = ""): Effect.Effect<void> =>
-      Effect.suspend(() =>
-        inBackground(Array.from(members, ({ socket }) => Effect.ignore(socket.close(code, reason))))
-      )
+      toAll(({ socket }) => Effect.ignore(socket.close(code, reason)))
 
     return {
       join: (socket) =>

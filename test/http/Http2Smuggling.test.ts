@@ -57,7 +57,7 @@ const malformed: Readonly<Record<string, Fields>> = {
   "a length that is none": withField("content-length", "+5"),
   "two lengths": [...plain, ["content-length", "0"], ["content-length", "5"]],
   "a length, and no body": withField("content-length", "5"),
-  ":protocol that was not offered": [[":protocol", "websocket"], ...instead(":method", "CONNECT")]
+  ":protocol of a GET": [[":protocol", "websocket"], ...plain]
 }
 
 /** Fields that nghttp2 drops without a word: no application sees them. */
@@ -79,6 +79,10 @@ const refused: Readonly<Record<string, readonly [number, Fields]>> = {
       [":method", "CONNECT"],
       [":authority", "a:1"]
     ]
+  ],
+  "CONNECT for a protocol that nobody has": [
+    501,
+    [[":protocol", "connect-udp"], ...instead(":method", "CONNECT")]
   ],
   "the same host twice": [200, withField("host", "spindle")],
   "a host instead of an authority": [200, [...without(":authority"), ["host", "spindle"]]],

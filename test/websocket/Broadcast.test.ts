@@ -1,10 +1,14 @@
 /** One to many. */
+import * as net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Broadcast from "../../src/websocket/Broadcast.ts"
 import type { Message, Prepared, WebSocket } from "../../src/websocket/WebSocket.ts"
-import { serving } from "./webSocketKit.ts"
+import { inetOf } from "../support/endpoints.ts"
+import { text } from "./frames.ts"
+import { handshake, serving } from "./webSocketKit.ts"
 
 /** One that takes messages, or does not; nothing else of it is asked for. */
 const fake = (room: () => boolean, taken: (message: Message | Prepared) => void) => {
@@ -24,6 +28,19 @@ const fake = (room: () => boolean, taken: (message: Message | Prepared) => void)
   } as unknown as WebSocket
   return { socket, open: Deferred.succeed(opened, undefined), closedWith: () => closed }
 }
+
+/** One that keeps the end of what came. */
+const listener = (port: number): Promise<{ readonly socket: net.Socket; readonly seen: () => string }> =>
+  new Promise((resolve, reject) => {
+    let seen = ""
+    const socket = net.connect({ port, host: "127.0.0.1" }, () => socket.write(handshake()))
+    socket.on("error", reject)
+    socket.on("data", (bytes: Buffer) => {
+      const isFirst = seen === ""
+      seen = (seen + bytes.toString("latin1")).slice(-1_000)
+      if (isFirst) resolve({ socket, seen: () => seen })
+    })
+  })
 
 describe("a broadcast", () => {
   it.live("reaches all who are there, in order, and nobody who has left", () =>
@@ -139,5 +156,66 @@ describe("a broadcast", () => {
       assert.deepStrictEqual(yield* closedAfter(patient, two.closedWith), [4, 1013])
       assert.deepInclude(yield* patient.counts, { closed: 1, skipped: 3 })
     }).pipe(Effect.scoped)
+  )
+
+  it.effect("that is interrupted in the middle leaves nobody out for good", () =>
+    Effect.gen(function* () {
+      const all = yield* Broadcast.make({ sliceSize: 1 })
+      const ones = Array.from({ length: 3 }, () =>
+        fake(
+          () => false,
+          () => {}
+        )
+      )
+      for (const { socket } of ones) yield* all.join(socket)
+      const sending = yield* Effect.forkChild(all.send("x"), { startImmediately: true })
+      yield* Fiber.interrupt(sending)
+      for (const { open } of ones) yield* open
+      yield* Effect.yieldNow
+      assert.deepInclude(yield* all.counts, { members: 3, slow: 0 })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "over real sockets: all who read have it all, in order, whoever does not",
+    () =>
+      Effect.gen(function* () {
+        const count = 300
+        const slow = 5
+        const messages = Array.from({ length: 20 }, (_, i) => `news ${String(i).padStart(4, "0")}`)
+        const all = yield* Broadcast.make({ skippedMax: 10 })
+        const { bound } = yield* serving("tcp", (socket) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              yield* all.join(socket)
+              // More than what lies between the two of them takes.
+              yield* socket.receiveEach(() =>
+                Effect.repeat(socket.send(new Uint8Array(1_000_000)), { times: 30 })
+              )
+            })
+          )
+        )
+        const { port } = inetOf(bound.address)
+        const clients = yield* Effect.acquireRelease(
+          Effect.promise(() => Promise.all(Array.from({ length: count }, () => listener(port)))),
+          (made) => Effect.sync(() => made.forEach(({ socket }) => socket.destroy()))
+        )
+        for (const { socket } of clients.slice(0, slow)) {
+          socket.pause()
+          socket.write(text("fill"))
+        }
+        while ((yield* all.counts).slow < slow) {
+          yield* all.send("begin")
+          yield* Effect.sleep("10 millis")
+        }
+        for (const message of messages) yield* all.send(message)
+        const last = messages.map((message) => `\x81\x09${message}`).join("")
+        for (const client of clients.slice(slow)) {
+          while (!client.seen().endsWith(last)) yield* Effect.sleep("5 millis")
+        }
+        while ((yield* all.counts).closed < slow) yield* Effect.sleep("5 millis")
+        assert.isAtLeast((yield* all.counts).skipped, slow * 11)
+      }).pipe(Effect.scoped),
+    60_000
   )
 })

@@ -41,7 +41,12 @@ describe("an offer", () => {
       `permessage-deflate; server_max_window_bits=10; ${without}`
     ],
     ["x-webkit-deflate-frame, permessage-deflate", `permessage-deflate; ${without}`],
-    ["permessage-deflate; server_max_window_bits=16, permessage-deflate", undefined],
+    ["permessage-deflate; server_max_window_bits=16, permessage-deflate", `permessage-deflate; ${without}`],
+    [
+      "permessage-deflate; client_no_context_takeover; client_max_window_bits, permessage-deflate; client_no_context_takeover",
+      "permessage-deflate; client_no_context_takeover; server_no_context_takeover"
+    ],
+    ["permessage-deflate; client_max_window_bits=9; server_max_window_bits=9; unknown", undefined],
     ["permessage-deflate; server_max_window_bits=7", undefined],
     ["permessage-deflate; server_no_context_takeover=1", undefined],
     ["permessage-deflate; unknown", undefined],
@@ -108,6 +113,11 @@ describe("compressed messages", () => {
     ],
     ["that are none", [frame(1, Buffer.from("ffffffffffff", "hex"), compressed)], ["close 1007"]],
     ["that are no text", [frame(1, deflated(Uint8Array.of(0xff, 0xfe)), compressed)], ["close 1007"]],
+    [
+      "that are no text by the first of their frames",
+      [frame(1, deflated(Uint8Array.of(0x61, 0xff)), { ...compressed, ...open })],
+      ["close 1007"]
+    ],
     ["a ping that says so", [ping("p", compressed)], ["close 1002"]]
   ]
   for (const [what, sent, expected] of cases) {

@@ -19,7 +19,8 @@ import { echo, servingRoutes } from "./webSocketKit.ts"
 const page = `<!doctype html><script>
 const lines = []
 const finish = () => fetch("/report", { method: "POST", body: lines.join("\\n") })
-const own = new WebSocket("ws://" + location.host + "/echo", ["a", "b"])
+const scheme = location.protocol.replace("http", "ws") + "//"
+const own = new WebSocket(scheme + location.host + "/echo", ["a", "b"])
 own.binaryType = "arraybuffer"
 const sent = ["hello", "gr\\u00fc\\u00dfe", "x".repeat(200000), new Uint8Array(300)]
 let came = 0
@@ -34,7 +35,7 @@ own.onmessage = ({ data }) => {
 }
 own.onclose = ({ code, wasClean }) => {
   lines.push("close " + code + " " + wasClean)
-  const other = new WebSocket("ws://localhost:" + location.port + "/echo")
+  const other = new WebSocket(scheme + "localhost:" + location.port + "/echo")
   other.onopen = () => lines.push("another site may")
   other.onclose = ({ code }) => {
     lines.push("another site " + code)
@@ -56,79 +57,96 @@ const listen = () => {
 const chromium = { name: "chromium", debian: "chromium", path: which("chromium") }
 
 describePeer(chromium, (browser) => {
-  it.live(
-    "speaks with ours, and is sent what it missed",
-    () =>
-      Effect.gen(function* () {
-        const report = yield* Deferred.make<string>()
-        const asked: Array<string> = []
-        // Each answer ends behind its events: the browser comes back for the rest.
-        const answer = (from: number) =>
-          Effect.scoped(
-            Effect.gen(function* () {
-              const source = yield* ServerSentEvents.make({ retry: 10 })
-              for (let i = from; i < from + 2; i++) {
-                yield* source.publish({ event: "news", data: `n${i}`, id: String(i) })
-              }
-              return source.listen("none")
-            })
-          )
-        const routes = Layer.mergeAll(
-          HttpRouter.add("GET", "/", HttpServerResponse.html(page)),
-          HttpRouter.add(
-            "GET",
-            "/events",
-            Effect.gen(function* () {
-              const seen = (yield* HttpServerRequest).headers["last-event-id"]
-              asked.push(seen ?? "none")
-              return HttpServerResponse.stream(yield* answer(Number(seen ?? 0) + 1), {
-                contentType: "text/event-stream"
+  // Of a site that it speaks HTTP/2 with, it asks for WebSockets there, too (RFC 8441).
+  for (const [version, kind] of [
+    ["HTTP/1.1", "tcp"],
+    ["HTTP/2", "tls"]
+  ] as const) {
+    it.live(
+      `speaks with ours, and is sent what it missed: ${version}`,
+      () =>
+        Effect.gen(function* () {
+          const report = yield* Deferred.make<string>()
+          const asked: Array<string> = []
+          const keys: Array<boolean> = []
+          const echoing = WebSocketServer.handler(echo, { protocols: ["b"], compression: true })
+          // Each answer ends behind its events: the browser comes back for the rest.
+          const answer = (from: number) =>
+            Effect.scoped(
+              Effect.gen(function* () {
+                const source = yield* ServerSentEvents.make({ retry: 10 })
+                for (let i = from; i < from + 2; i++) {
+                  yield* source.publish({ event: "news", data: `n${i}`, id: String(i) })
+                }
+                return source.listen("none")
               })
-            })
-          ),
-          HttpRouter.add(
-            "POST",
-            "/report",
-            Effect.gen(function* () {
-              yield* Deferred.succeed(report, yield* (yield* HttpServerRequest).text)
-              return HttpServerResponse.empty()
-            })
-          ),
-          WebSocketServer.route("/echo", echo, { protocols: ["b"], compression: true })
-        ) as Layer.Layer<never, never, HttpRouter.HttpRouter>
-        const { bound } = yield* servingRoutes("tcp", routes, { drainTimeout: 100 })
-        const folder = yield* Effect.acquireRelease(
-          Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "spindle-browser-"))),
-          (made) => Effect.sync(() => fs.rmSync(made, { recursive: true, force: true, maxRetries: 10 }))
-        )
-        yield* Child.spawn(
-          browser,
-          [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--no-first-run",
-            "--remote-debugging-port=0",
-            `--user-data-dir=${folder}`,
-            `http://127.0.0.1:${inetOf(bound.address).port}/`
-          ],
-          { timeout: 60_000 }
-        )
-        assert.deepStrictEqual((yield* Effect.timeout(Deferred.await(report), "50 seconds")).split("\n"), [
-          "open b permessage-deflate",
-          "true",
-          "true",
-          "true",
-          "true",
-          "close 4001 true",
-          "another site 1006",
-          "news n1 1",
-          "news n2 2",
-          "news n3 3"
-        ])
-        assert.deepStrictEqual(asked, ["none", "2"])
-      }).pipe(Effect.scoped),
-    70_000
-  )
+            )
+          const routes = Layer.mergeAll(
+            HttpRouter.add("GET", "/", HttpServerResponse.html(page)),
+            HttpRouter.add(
+              "GET",
+              "/events",
+              Effect.gen(function* () {
+                const seen = (yield* HttpServerRequest).headers["last-event-id"]
+                asked.push(seen ?? "none")
+                return HttpServerResponse.stream(yield* answer(Number(seen ?? 0) + 1), {
+                  contentType: "text/event-stream"
+                })
+              })
+            ),
+            HttpRouter.add(
+              "POST",
+              "/report",
+              Effect.gen(function* () {
+                yield* Deferred.succeed(report, yield* (yield* HttpServerRequest).text)
+                return HttpServerResponse.empty()
+              })
+            ),
+            HttpRouter.add(
+              "GET",
+              "/echo",
+              Effect.flatMap(HttpServerRequest, ({ headers }) => {
+                keys.push(headers["sec-websocket-key"] !== undefined)
+                return echoing
+              })
+            )
+          ) as Layer.Layer<never, never, HttpRouter.HttpRouter>
+          const { bound } = yield* servingRoutes(kind, routes, { drainTimeout: 100 })
+          const folder = yield* Effect.acquireRelease(
+            Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "spindle-browser-"))),
+            (made) => Effect.sync(() => fs.rmSync(made, { recursive: true, force: true, maxRetries: 10 }))
+          )
+          yield* Child.spawn(
+            browser,
+            [
+              "--headless",
+              "--no-sandbox",
+              "--disable-gpu",
+              "--disable-dev-shm-usage",
+              "--no-first-run",
+              "--remote-debugging-port=0",
+              `--user-data-dir=${folder}`,
+              "--ignore-certificate-errors",
+              `${kind === "tls" ? "https" : "http"}://127.0.0.1:${inetOf(bound.address).port}/`
+            ],
+            { timeout: 60_000 }
+          )
+          assert.deepStrictEqual((yield* Effect.timeout(Deferred.await(report), "50 seconds")).split("\n"), [
+            "open b permessage-deflate",
+            "true",
+            "true",
+            "true",
+            "true",
+            "close 4001 true",
+            "another site 1006",
+            "news n1 1",
+            "news n2 2",
+            "news n3 3"
+          ])
+          assert.deepStrictEqual(asked, ["none", "2"])
+          assert.strictEqual(keys[0], version === "HTTP/1.1")
+        }).pipe(Effect.scoped),
+      70_000
+    )
+  }
 })

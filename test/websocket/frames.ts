@@ -31,18 +31,34 @@ export const frame = (
   return Buffer.concat([Buffer.from([...head, ...key]), data.map((byte, i) => byte ^ key[i % 4]!)])
 }
 
-export const text = (payload: string | Uint8Array, options?: FrameOptions) => frame(1, payload, options)
-export const binary = (payload: string | Uint8Array, options?: FrameOptions) => frame(2, payload, options)
-export const more = (payload: string | Uint8Array, options?: FrameOptions) => frame(0, payload, options)
-export const ping = (payload: string | Uint8Array = "", options?: FrameOptions) => frame(9, payload, options)
-export const pong = (payload: string | Uint8Array = "", options?: FrameOptions) => frame(10, payload, options)
-
-export const close = (code?: number, reason: string | Uint8Array = ""): Buffer => {
-  if (code === undefined) return frame(8, reason)
-  return frame(8, Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from(reason as Uint8Array)]))
+/** Frames of one side: what a client sends is masked, and what a server sends is not (RFC 6455 §5.1). */
+export const framesOf = (side: "client" | "server") => {
+  const make = (code: number, payload?: string | Uint8Array, options?: FrameOptions) =>
+    frame(code, payload, { masked: side === "client", ...options })
+  const ofCode = (code: number) => (payload: string | Uint8Array, options?: FrameOptions) =>
+    make(code, payload, options)
+  const control =
+    (code: number) =>
+    (payload: string | Uint8Array = "", options?: FrameOptions) =>
+      make(code, payload, options)
+  const close = (code?: number, reason: string | Uint8Array = ""): Buffer => {
+    if (code === undefined) return make(8, reason)
+    return make(8, Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from(reason as Uint8Array)]))
+  }
+  return {
+    frame: make,
+    text: ofCode(1),
+    binary: ofCode(2),
+    more: ofCode(0),
+    ping: control(9),
+    pong: control(10),
+    close
+  }
 }
 
-/** What came of the server, shown: `text hello`, `close 1002`. */
+export const { binary, close, more, ping, pong, text } = framesOf("client")
+
+/** What came, shown: `text hello`, `close 1002`. */
 export const shown = (bytes: Uint8Array): ReadonlyArray<string> => {
   const data = Buffer.from(bytes)
   const all: Array<string> = []
@@ -58,9 +74,11 @@ export const shown = (bytes: Uint8Array): ReadonlyArray<string> => {
       length = Number(data.readBigUInt64BE(at))
       at += 8
     }
-    const payload = data.subarray(at, at + length)
+    const mask = masked ? data.subarray(at, (at += 4)) : undefined
+    const payload = Buffer.from(data.subarray(at, at + length))
     at += length
-    all.push(masked ? "masked" : name(opcode, payload))
+    if (mask !== undefined) for (let i = 0; i < payload.length; i++) payload[i]! ^= mask[i & 3]!
+    all.push(name(opcode, payload))
   }
   return all
 }

@@ -25,7 +25,9 @@ export const echo = (socket: WebSocket) => socket.receiveEach(socket.send)
 export const servingRoutes = Effect.fnUntraced(function* (
   kind: Kind,
   routes: Layer.Layer<never, never, HttpRouter.HttpRouter>,
-  options?: HttpServer.Options
+  options?: HttpServer.Options,
+  /** What clients offer by ALPN. */
+  alpn?: ReadonlyArray<string>
 ) {
   const inMemory = kind === "memory" || kind === "memory, byte by byte"
   const reactor = yield* Layer.build(
@@ -51,7 +53,7 @@ export const servingRoutes = Effect.fnUntraced(function* (
         ? Endpoint.tcpClient(inetOf(bound.address))
         : Endpoint.tlsClient({
             ...inetOf(bound.address),
-            tls: { authorities: tls.client.authorities, serverName: "localhost" }
+            tls: { authorities: tls.client.authorities, serverName: "localhost", alpn }
           })
   const transport = Effect.provide(
     Effect.gen(function* () {
