@@ -1,12 +1,17 @@
-/** The programs in C: compiled on demand, again when their source is newer. */
+/** The programs in C: compiled on demand, each text of them once: other checkouts may share the folder. */
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs"
 import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
 
-const modifiedAt = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+const digestOf = (files: ReadonlyArray<string>): string => {
+  const hash = createHash("sha256")
+  for (const file of files) hash.update(readFileSync(file))
+  return hash.digest("hex").slice(0, 12)
+}
 
 type Compiled = { readonly file: string } | { readonly problem: string }
 
@@ -20,8 +25,8 @@ interface Build {
 
 const compile = (source: string, { flags = [], name, parts = [] }: Build = {}): Compiled => {
   const cache = path("../node_modules/.cache/bench")
-  const file = `${cache}/${name ?? basename(source, ".c")}`
-  if (modifiedAt(file) > Math.max(...[source, ...parts].map(modifiedAt))) return { file }
+  const file = `${cache}/${name ?? basename(source, ".c")}-${digestOf([source, ...parts])}`
+  if (existsSync(file)) return { file }
   mkdirSync(cache, { recursive: true })
   // Renamed when it is complete: another run may be executing the old one.
   const fresh = `${file}.${process.pid}`
