@@ -59,8 +59,8 @@ export interface RateCase extends Common {
     | "websocket"
     | "websocket-fan"
   readonly load: ReadonlyArray<string>
-  /** A mode that fills each server before it is measured, with the same options. Default: none is needed. */
-  readonly filledBy?: RateCase["mode"] | undefined
+  /** What each server is filled by before it is measured. Default: nothing is needed. */
+  readonly filledBy?: Pick<RateCase, "mode" | "load"> | undefined
   /** What the server's processor time is divided by. */
   readonly per: "message" | "block" | "line" | "frame" | "connection" | "handshake" | "request" | "op"
   /** What goals compare: the rate, or what is done for each second of the server's processor time. Default `rate`. */

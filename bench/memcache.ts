@@ -40,6 +40,12 @@ const twisted = onTwisted("twisted-memcache.py")
 const pipelined = ["--connections", "8", "--in-flight", "50"]
 const oneByOne = ["--connections", "50", "--in-flight", "1"]
 
+/** All of the 20,000 keys are on their way at once. */
+const filling = {
+  mode: "memcache-set",
+  load: ["--connections", "200", "--in-flight", "100", "--size", "100"]
+} as const
+
 const served = (command: "get" | "set", load: ReadonlyArray<string>): RateCase => ({
   kind: "rate",
   name: `${command}-${load === pipelined ? "pipelined" : "1"}`,
@@ -47,7 +53,7 @@ const served = (command: "get" | "set", load: ReadonlyArray<string>): RateCase =
   unit: "ops/s",
   per: "op",
   mode: `memcache-${command}`,
-  filledBy: command === "get" ? "memcache-set" : undefined,
+  filledBy: command === "get" ? filling : undefined,
   load: [...load, "--size", "100"],
   servers: [memcached, onNode(ours, "spindle-memcache.ts"), twisted],
   reference: inC,

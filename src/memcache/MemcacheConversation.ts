@@ -25,7 +25,7 @@ export class MemcacheConversation implements Leaver {
   private readonly shared: Shared
   private readonly transport: Transport
   private readonly decoder: MemcacheRequestWire.RequestDecoder
-  private readonly output = new MemcacheOutput()
+  private readonly output: MemcacheOutput
   private readonly session: MemcacheSession
   private readonly cut = new Cut<void>()
   /** Until the user is known. */
@@ -40,6 +40,7 @@ export class MemcacheConversation implements Leaver {
   constructor(transport: Transport, shared: Shared) {
     this.transport = transport
     this.shared = shared
+    this.output = new MemcacheOutput(shared.engine.outputBuffer)
     this.decoder = MemcacheRequestWire.decoder(shared)
     this.session = new MemcacheSession(shared.engine, this.output)
     const { authenticate, engine } = shared

@@ -1,5 +1,6 @@
 /** What the commands of all connections have in common: the store, the counters, and what is done to items. Pure. */
 import { MemcacheCounters } from "./MemcacheCounters.ts"
+import { OutputBuffer } from "./MemcacheOutput.ts"
 import type { Mode } from "./MemcacheRequestLine.ts"
 import type { Item, Store } from "./MemcacheStore.ts"
 import { type Cas, expiryOf, uint64, valueBytesMax as valueBytesDefault } from "./MemcacheWire.ts"
@@ -33,6 +34,8 @@ export interface Order {
 
 export class MemcacheEngine {
   readonly counters = new MemcacheCounters()
+  /** What the replies of all connections are written into. */
+  readonly outputBuffer = new OutputBuffer()
   readonly store: Store
   readonly valueBytesMax: number
   readonly startedAt: number

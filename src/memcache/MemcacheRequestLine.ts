@@ -64,7 +64,7 @@ export interface Invalid {
 
 /** A request whose value comes next. */
 export interface Storing {
-  readonly request: Store | Meta | Invalid
+  readonly request: ((Store | Meta) & { value: Uint8Array }) | Invalid
   readonly blockBytes: number
 }
 
@@ -91,11 +91,16 @@ export const tooLarge = (request: Storing["request"]): Invalid => {
 /** More bytes than any block has: with such a length nobody can tell where the next command is. */
 const blockBytesLimit = 2 ** 31
 
+/** What stands between spaces, however many of them. */
 const wordsOf = (line: string): ReadonlyArray<string> => {
-  const words = line.split(" ")
-  // Looked for in the line: most have none too many.
-  const isPlain = !line.includes("  ") && !line.endsWith(" ") && !line.startsWith(" ")
-  return isPlain ? words : words.filter((word) => word !== "")
+  const words: Array<string> = []
+  let from = 0
+  for (let at = line.indexOf(" "); at >= 0; at = line.indexOf(" ", from)) {
+    if (at > from) words.push(line.slice(from, at))
+    from = at + 1
+  }
+  if (from < line.length) words.push(line.slice(from))
+  return words
 }
 
 /** What a line, without its end, means. */

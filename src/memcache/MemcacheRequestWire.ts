@@ -51,6 +51,8 @@ class FromBytes extends BlockDecoder<Request> {
   protected override blockRead(block: Uint8Array, isWhole: boolean): Request {
     const { request } = this.awaiting!
     this.awaiting = undefined
-    return isWhole && request._tag !== "Invalid" ? { ...request, value: block } : Line.badChunk
+    if (!isWhole || request._tag === "Invalid") return Line.badChunk
+    request.value = block
+    return request
   }
 }
