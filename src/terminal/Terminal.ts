@@ -38,7 +38,7 @@ export interface ReadOptions {
 export type Read =
   | { readonly _tag: "Line"; readonly line: string }
   /** `^C`; or, of who sends whole lines, one that is too long. */
-  | { readonly _tag: "Interrupt" }
+  | { readonly _tag: "Interrupt"; readonly isTooLong?: true }
   /** `^D` on an empty line, or the end of input. */
   | { readonly _tag: "End" }
 
@@ -180,7 +180,7 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
         // Who does not see his line does not see either that it is not the one that he sent.
         if (read._tag === "Line" && isCut && !screen.isInteractive()) {
           yield* screen.send(`a line of more than ${Editor.lineUnitsMax} characters: given up\r\n`)
-          return { _tag: "Interrupt" } as const
+          return { _tag: "Interrupt", isTooLong: true } as const
         }
         return read
       }

@@ -247,7 +247,7 @@ describe("a line that is too long", () => {
       yield* unseen.type(long)
       const reading = yield* Effect.forkChild(unseen.terminal.readLine(), now)
       yield* unseen.type(`${long}y\nnext\n`)
-      assert.deepStrictEqual(yield* Fiber.join(reading), { _tag: "Interrupt" })
+      assert.deepStrictEqual(yield* Fiber.join(reading), { _tag: "Interrupt", isTooLong: true })
       assert.match(unseen.screen.text(), /^a line of more than 4096 characters: given up\n$/)
       assert.deepStrictEqual(yield* unseen.terminal.readLine(), { _tag: "Line", line: "next" })
     }).pipe(Effect.scoped)
