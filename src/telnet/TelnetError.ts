@@ -32,7 +32,16 @@ export class TooManyControls extends Data.TaggedError("TooManyControls")<{ reado
   }
 }
 
-export type TelnetReason = SubnegotiationTooLong | UnknownCommand | TooManyControls
+/** Somebody's browser was sent here: nothing of what it says is meant for us. */
+export class NotTelnet extends Data.TaggedError("NotTelnet") {
+  readonly fault: Fault = "Remote"
+  readonly section = "RFC 854"
+  override get message(): string {
+    return "the peer speaks HTTP"
+  }
+}
+
+export type TelnetReason = SubnegotiationTooLong | UnknownCommand | TooManyControls | NotTelnet
 
 export class TelnetError extends Data.TaggedError("TelnetError")<{ readonly reason: TelnetReason }> {
   override get message(): string {

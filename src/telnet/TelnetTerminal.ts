@@ -9,6 +9,7 @@ import * as Terminal from "../terminal/Terminal.ts"
 import { press } from "../terminal/TerminalKeysWire.ts"
 import type { Failure, Input, Telnet } from "./Telnet.ts"
 import * as TelnetDetails from "./TelnetDetailsWire.ts"
+import { NotTelnet, TelnetError } from "./TelnetError.ts"
 import * as LineMode from "./TelnetLineModeSession.ts"
 import { code, option } from "./TelnetWire.ts"
 
@@ -168,8 +169,19 @@ export const make = Effect.fnUntraced(function* (
     },
     options
   )
+  let isFirst = true
+  /** A request of a browser is no line of a user; nor is what it has behind it, which whoever wrote the page has chosen. */
+  const checked = (read: Terminal.Read): Effect.Effect<Terminal.Read, Failure> => {
+    const isRequest =
+      read._tag === "Line" ? request.test(read.line) : read._tag === "Interrupt" && read.isTooLong === true
+    const isMeant = !isFirst || isInteractive() || !isRequest
+    isFirst = false
+    return isMeant ? Effect.succeed(read) : Effect.fail(new TelnetError({ reason: new NotTelnet() }))
+  }
+
   return {
     ...terminal,
+    readLine: (asked) => Effect.flatMap(terminal.readLine(asked), checked),
     telnet,
     window: () => window,
     terminalType: () => terminalTypes.at(-1),
@@ -177,6 +189,7 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
+const request = /^[A-Z]+ \S+ HTTP\/[0-9.]+$/
 const changed: Terminal.Input = { _tag: "Changed" }
 const interrupt: Terminal.Input = { _tag: "Key", key: press("c", { ctrl: true }) }
 

@@ -38,7 +38,7 @@ export interface ReadOptions {
 export type Read =
   | { readonly _tag: "Line"; readonly line: string }
   /** `^C`; or, of who sends whole lines, one that is too long. */
-  | { readonly _tag: "Interrupt" }
+  | { readonly _tag: "Interrupt"; readonly isTooLong?: true }
   /** `^D` on an empty line, or the end of input. */
   | { readonly _tag: "End" }
 
@@ -177,25 +177,30 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
         if (screen.isInteractive()) yield* show(actions)
         const read = yield* answer(actions, complete)
         if (read === undefined) continue
-        if (pastes) yield* screen.send(pasteOff)
-        pastes = false
         // Who does not see his line does not see either that it is not the one that he sent.
         if (read._tag === "Line" && isCut && !screen.isInteractive()) {
           yield* screen.send(`a line of more than ${Editor.lineUnitsMax} characters: given up\r\n`)
-          return { _tag: "Interrupt" } as const
+          return { _tag: "Interrupt", isTooLong: true } as const
         }
         return read
       }
     }).pipe(
+      Effect.tap(() => restore(asked)),
+      // Nobody waits then for a peer that takes nothing any more.
+      Effect.onInterrupt(() => Effect.forkDetach(Effect.ignore(restore(asked)), { startImmediately: true })),
       Effect.ensuring(
-        Effect.suspend(() => {
+        Effect.sync(() => {
           state = undefined
-          return asked.isHidden === true && screen.hide !== undefined
-            ? Effect.ignore(screen.hide(false))
-            : Effect.void
         })
       )
     )
+
+  /** The terminal as it was before it was asked. */
+  const restore = ({ isHidden = false }: ReadOptions): Effect.Effect<void, E> => {
+    const unmark = pastes ? screen.send(pasteOff) : Effect.void
+    pastes = false
+    return isHidden && screen.hide !== undefined ? Effect.andThen(unmark, screen.hide(false)) : unmark
+  }
 
   const print = (content: TerminalText.Content): Effect.Effect<void, E> =>
     Effect.suspend(() => {

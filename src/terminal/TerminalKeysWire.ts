@@ -69,6 +69,8 @@ const controls: Readonly<Record<number, KeyName>> = {
 /** Not text: controls, line ends, halves of pairs, and what turns the direction of what stands around it. */
 const unseen = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd]/gu
 
+const plain = /^[ -~]+$/
+
 export const press = (
   key: KeyName | (string & {}),
   modifiers: { readonly ctrl?: boolean; readonly alt?: boolean } = {}
@@ -112,6 +114,12 @@ export class TerminalKeysDecoder {
   }
 
   push(bytes: Uint8Array): ReadonlyArray<Key> {
+    const typed = this.utf8.decode(bytes, { stream: true })
+    // Most of what comes in large pieces.
+    if (this.state === "text" && plain.test(typed)) {
+      this.afterReturn = false
+      return [text(typed)]
+    }
     const keys: Array<Key> = []
     let seen = ""
     let pasted = ""
@@ -122,7 +130,7 @@ export class TerminalKeysDecoder {
       seen = ""
       pasted = ""
     }
-    for (const character of this.utf8.decode(bytes, { stream: true })) {
+    for (const character of typed) {
       const code = character.codePointAt(0)!
       if (this.isPasting) {
         pasted += this.pasted(character)

@@ -86,6 +86,7 @@ describe("protocol families", () => {
         const socket = yield* connected(attacked.port("telnet"))
         let said = ""
         socket.on("data", (bytes: Buffer) => void (said += bytes.toString("latin1")))
+        socket.write("echo 1\r\n")
         yield* writeRepeatedly(socket, piece, 16 * MiB)
         socket.write("\r\nquit\r\n")
         yield* over(socket)

@@ -16,7 +16,7 @@ import * as MemoryReactor from "../../src/memory/MemoryReactor.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import { readAll } from "../memory/pair.ts"
-import { serve } from "../protocol/serving.ts"
+import { observed, serve } from "../protocol/serving.ts"
 import { fuzzSessions } from "../support/fuzzSessions.ts"
 import { said, transcript } from "../support/transcript.ts"
 
@@ -117,6 +117,20 @@ describe("a server", () => {
         ["", "1", "59", "1:01", "1d", ""]
       )
     })
+  )
+
+  it.effect("3.2.7: each query is logged, with who asked", () =>
+    observed(({ logs }) =>
+      Effect.gen(function* () {
+        yield* said(FingerServer.protocol(), "alice@elsewhere\r\n", { ends: true })
+        const asked = logs.filter(({ text }) => text === "finger")
+        assert.isAbove(asked.length, 0)
+        for (const { annotations, level } of asked) {
+          assert.deepStrictEqual([level, annotations["query"]], ["Debug", "alice@elsewhere"])
+          assert.match(String(annotations["peer"]), /^127\.0\.0\.1:\d+$/)
+        }
+      })
+    ).pipe(Effect.provide(people))
   )
 
   it.effect("says no more than it may, and whole characters", () =>

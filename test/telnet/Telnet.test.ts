@@ -107,6 +107,24 @@ describe("a server", () => {
       }).pipe(Effect.scoped)
   )
 
+  it.effect("ends with a browser, whatever its page has it say", () =>
+    Effect.gen(function* () {
+      const body = "\r\necho pwned\r\nquit\r\n"
+      for (const input of [
+        `GET / HTTP/1.1\r\nHost: 127.0.0.1:7023\r\n${body}`,
+        `POST /${"x".repeat(5_000)} HTTP/1.1\r\nHost: x\r\n${body}`
+      ]) {
+        for (const pieces of [1 << 20, 7]) {
+          const text = yield* said(input, pieces)
+          assert.notInclude(text, "pwned")
+          assert.notInclude(text, "Bye")
+        }
+      }
+      // Who is known to be at a terminal may write what he likes; so may anybody behind his first line.
+      assert.include(yield* said("echo GET\r\nGET / HTTP/1.1\r\nquit\r\n"), "Bye")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("ends with who floods it with negotiations, or with details", () =>
     Effect.gen(function* () {
       for (const [word, answer] of [

@@ -74,6 +74,20 @@ describe("lines", () => {
       }).pipe(Effect.scoped)
   )
 
+  it.effect("that are not waited for to their end leave the terminal as it was", () =>
+    Effect.gen(function* () {
+      const { screen, settled, terminal, type } = yield* desk(xterm)
+      const reading = yield* Effect.forkChild(terminal.readLine({ prompt: "> " }), now)
+      yield* type("li")
+      yield* Fiber.interrupt(reading)
+      yield* settled
+      assert.deepStrictEqual(screen.modes, ["[?2004h", "[?2004l"])
+      // What was typed since then is of the next one.
+      yield* type("ne\r")
+      assert.deepStrictEqual(yield* terminal.readLine(), { _tag: "Line", line: "ne" })
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("what is remembered from elsewhere controls no terminal", () =>
     Effect.gen(function* () {
       const { reactor } = yield* world()
@@ -233,7 +247,7 @@ describe("a line that is too long", () => {
       yield* unseen.type(long)
       const reading = yield* Effect.forkChild(unseen.terminal.readLine(), now)
       yield* unseen.type(`${long}y\nnext\n`)
-      assert.deepStrictEqual(yield* Fiber.join(reading), { _tag: "Interrupt" })
+      assert.deepStrictEqual(yield* Fiber.join(reading), { _tag: "Interrupt", isTooLong: true })
       assert.match(unseen.screen.text(), /^a line of more than 4096 characters: given up\n$/)
       assert.deepStrictEqual(yield* unseen.terminal.readLine(), { _tag: "Line", line: "next" })
     }).pipe(Effect.scoped)
