@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Pull from "effect/Pull"
 import * as Closing from "./Closing.ts"
+import { HandOver } from "./HandOver.ts"
 import * as Immediate from "./Immediate.ts"
 import { InputQueue } from "./InputQueue.ts"
 import * as Reason from "./Reason.ts"
@@ -55,6 +56,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   private inputPaused = false
   private waiter: Resume<Uint8Array, TransportError | Cause.Done> | undefined = undefined
   private loop: ReceiveLoop | undefined = undefined
+  private given: HandOver<Uint8Array> | undefined = undefined
 
   /** What this turn has sent so far; none between turns, so that an idle connection owns no array. */
   private output: Array<Uint8Array | string> | undefined = undefined
@@ -85,13 +87,13 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     const forget = Effect.sync(() => {
       this.waiter = undefined
     })
+    const given = (this.given = new HandOver<Uint8Array>())
     return Effect.callback((resume) => {
-      if (this.waiter !== undefined || this.loop !== undefined) {
-        return resume(Effect.fail(this.error("receive", busy())))
-      }
+      if (this.isBusy) return resume(Effect.fail(this.error("receive", busy())))
+      given.expect()
       const bytes = this.takeInput()
       if (bytes !== undefined) {
-        resume(Exit.succeed(bytes))
+        resume(given.give(bytes))
         return this.tellGone()
       }
       const exit = this.inputExit()
@@ -99,6 +101,13 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
       this.waiter = resume
       return forget
     })
+  }
+
+  private get isBusy(): boolean {
+    const { given } = this
+    const bytes = given?.reclaim()
+    if (bytes !== undefined && this.outputState !== "Closing" && !this.isLost) this.ownInput().unshift(bytes)
+    return this.waiter !== undefined || this.loop !== undefined || given?.isPending === true
   }
 
   get receiveEach(): Transport["receiveEach"] {
@@ -109,10 +118,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     f: (bytes: Uint8Array) => Effect.Effect<void, unknown, unknown>,
     host: LoopHost
   ): ReceiveLoop | undefined {
-    if (this.waiter !== undefined || this.loop !== undefined) {
-      host.loopEnded(Exit.fail(this.error("receive", busy())))
-      return undefined
-    }
+    if (this.isBusy) return void host.loopEnded(Exit.fail(this.error("receive", busy())))
     const loop = new ReceiveLoop(f, host, this)
     this.loop = loop
     this.feedLoop(loop)
@@ -138,7 +144,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
       const bytes = this.takeInput()
       if (bytes === undefined) {
         const exit = this.inputExit()
-        if (exit !== undefined) loop.end(Exit.isFailure(exit) && isDone(exit) ? Exit.void : exit)
+        if (exit !== undefined) loop.end(exit === doneExit ? Exit.void : exit)
         break
       }
       loop.step(bytes)
@@ -179,7 +185,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     this.tellGone()
     if (this.waiter !== undefined) {
       const bytes = this.takeInput()
-      const exit = bytes === undefined ? this.inputExit() : Exit.succeed(bytes)
+      const exit = bytes === undefined ? this.inputExit() : this.given!.give(bytes)
       if (exit !== undefined) {
         const resume = this.waiter
         this.waiter = undefined
@@ -261,10 +267,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   // --- ending -------------------------------------------------------------------------------------------
 
   get abort(): Effect.Effect<void> {
-    return Effect.sync(() => {
-      if (this.successor !== undefined) return this.successor.abortNow()
-      this.abortNow()
-    })
+    return Effect.sync(() => (this.successor ?? this).abortNow())
   }
 
   private abortNow(): void {
@@ -364,9 +367,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   get startTls(): Closeable["startTls"] {
     return (options) =>
       Effect.suspend(() => {
-        if (this.waiter !== undefined || this.loop !== undefined) {
-          return Effect.fail(this.error("startTls", busy()))
-        }
+        if (this.isBusy) return Effect.fail(this.error("startTls", busy()))
         if (this.outputState !== "Open" || this.over) {
           return Effect.fail(this.error("startTls", this.whyNotSend()))
         }
@@ -417,7 +418,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
       } else if (this.waiter !== undefined) {
         const resume = this.waiter
         this.waiter = undefined
-        resume(Exit.succeed(bytes))
+        resume(this.given!.give(bytes))
       } else {
         const input = this.ownInput()
         input.push(bytes)
@@ -493,7 +494,6 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
 /** Shared by all to whom nothing came that had to wait. */
 const noInput = new InputQueue()
 const doneExit: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
-const isDone = (exit: Exit.Failure<never, TransportError | Cause.Done>): boolean => exit === doneExit
 
 const busy = () => new Reason.Busy({ detail: "another fiber is already receiving on this connection" })
 const closed = () => new Reason.Closed({ detail: "the connection is closed" })
