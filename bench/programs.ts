@@ -27,6 +27,16 @@ export const onTwisted = (source: string, env?: Readonly<Record<string, string>>
   optional: true
 })
 
+/** Debian's Autobahn, on Twisted. */
+export const onAutobahn = (source: string): Server => ({
+  ...onTwisted(source),
+  name: "Autobahn on Twisted",
+  absent:
+    python !== undefined && succeeds(python, ["-c", "import autobahn.twisted.websocket"])
+      ? undefined
+      : "python3-autobahn is not installed"
+})
+
 export const compiledTo = (name: string, compiled: ReturnType<typeof ceiling>): Server => ({
   name,
   command: "file" in compiled ? [compiled.file] : [],

@@ -1,7 +1,7 @@
 /** WebSockets: echoes, and one to many. */
 import type { RateCase } from "./Case.ts"
 import { generator } from "./native.ts"
-import { onNode } from "./programs.ts"
+import { onAutobahn, onNode } from "./programs.ts"
 
 const raw = "ws on node:http"
 const spindle = "spindle"
@@ -11,6 +11,7 @@ const { problem } = generator()
 const servers = [
   onNode(raw, "websocket-ws.ts"),
   onNode("Effect NodeHttpServer", "websocket-effect.ts"),
+  onAutobahn("websocket-autobahn.py"),
   onNode(spindle, "websocket-spindle.ts")
 ].map((server) => ({
   ...server,

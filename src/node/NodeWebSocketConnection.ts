@@ -325,7 +325,11 @@ export class NodeWebSocketConnection implements IntakeHost {
     this.outcome = outcome
     this.patience?.interruptUnsafe()
     this.intake.stop()
-    this.farewell = this.run(Effect.andThen(Effect.ignore(last), this.transport.close))
+    // Behind all that a peer does not take, it may never leave.
+    const said = Effect.timeoutOption(Effect.ignore(last), this.limits.closeTimeout)
+    this.farewell = this.run(
+      last === Effect.void ? this.transport.close : Effect.andThen(said, this.transport.close)
+    )
     if (this.done !== undefined) Deferred.doneUnsafe(this.done, outcome)
     if (this.user !== undefined) setImmediate(() => this.watchUser())
   }

@@ -138,7 +138,7 @@ const owned = <A, E, R>(
     fiber.setContext(Context.add(context, Scope.Scope, scope))
     return Effect.onExit(used, (exit) => {
       fiber.setContext(context)
-      return Effect.andThen(Scope.close(scope, exit), connection.shutdown(exit))
+      return Effect.ensuring(Scope.close(scope, exit), connection.shutdown(exit))
     }) as Effect.Effect<A, E, Exclude<R, Scope.Scope>>
   })
 

@@ -1,8 +1,11 @@
 /** The client's side: what it asks, and what it takes for an answer. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as MemoryReactor from "../../src/memory/MemoryReactor.ts"
 import { acceptanceOf } from "../../src/node/NodeWebSocketHandshake.ts"
@@ -31,6 +34,18 @@ const answering = (answer: string, seen: (request: string) => void = () => {}) =
 const good =
   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
 
+/** Answers a handshake, then reads nothing, and says this when it is told to. */
+const deaf = (answer: string, told: Deferred.Deferred<void>) =>
+  Server.make(Endpoint.tcp({ port: 80 }), (transport: Transport) =>
+    Effect.gen(function* () {
+      const key = /Sec-WebSocket-Key: (.*)\r\n/.exec(yield* until(transport, /\r\n\r\n$/))?.[1] ?? ""
+      yield* transport.send(`${good.replace("ACCEPT", acceptanceOf(key))}\r\n`)
+      yield* Deferred.await(told)
+      yield* transport.send(Buffer.from(answer, "latin1"))
+      yield* Effect.andThen(Effect.sleep("1 minute"), transport.abort)
+    })
+  )
+
 const reasonOf = ({ reason }: WebSocketError): Reason => reason
 
 describe("a client", () => {
@@ -58,6 +73,27 @@ describe("a client", () => {
         assert.include(request, `${line}\r\n`)
       }
       yield* socket.abort
+    }).pipe(Effect.scoped, Effect.provide(reactor))
+  )
+
+  it.effect("does not wait for long to say what was wrong, behind what is not taken", () =>
+    Effect.gen(function* () {
+      const told = yield* Deferred.make<void>()
+      // A frame of no kind.
+      yield* deaf("\x83\x00", told)
+      const scope = yield* Scope.make()
+      const socket = yield* Scope.provide(WebSocketClient.connect("ws://ws.example/"), scope)
+      const sending = yield* Effect.forkChild(Effect.forever(socket.send("x".repeat(100_000))), {
+        startImmediately: true
+      })
+      yield* Deferred.succeed(told, undefined)
+      assert.strictEqual(reasonOf(yield* Effect.flip(socket.closed))._tag, "Violation")
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      // To say it, and to close.
+      for (let i = 0; i < 4; i++) yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(closing)
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(sending)))
+      yield* TestClock.adjust("1 minute")
     }).pipe(Effect.scoped, Effect.provide(reactor))
   )
 
