@@ -13,6 +13,8 @@ const text = (response: ServerResponse, type: string, body: string): void => {
 const file = (response: ServerResponse, name: string): void => {
   const path = `${filesFolder}/${name}`
   stat(path, (error, stats) => {
+    // Who has gone meanwhile; `pipeline` would throw.
+    if (response.destroyed) return
     if (error !== null) return void response.writeHead(404).end()
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": stats.size })
     pipeline(createReadStream(path), response, () => {})
