@@ -14,15 +14,6 @@ export class SubnegotiationTooLong extends Data.TaggedError("SubnegotiationTooLo
   }
 }
 
-/** IAC and a byte that is no command. Twisted: `ValueError("Stumped")`. */
-export class UnknownCommand extends Data.TaggedError("UnknownCommand")<{ readonly command: number }> {
-  readonly fault: Fault = "Remote"
-  readonly section = "RFC 854"
-  override get message(): string {
-    return `there is no command ${this.command}`
-  }
-}
-
 /** Negotiations, details and commands without end: a peer that changes its mind all the time. */
 export class TooManyControls extends Data.TaggedError("TooManyControls")<{ readonly limit: number }> {
   readonly fault: Fault = "Remote"
@@ -41,7 +32,7 @@ export class NotTelnet extends Data.TaggedError("NotTelnet") {
   }
 }
 
-export type TelnetReason = SubnegotiationTooLong | UnknownCommand | TooManyControls | NotTelnet
+export type TelnetReason = SubnegotiationTooLong | TooManyControls | NotTelnet
 
 export class TelnetError extends Data.TaggedError("TelnetError")<{ readonly reason: TelnetReason }> {
   override get message(): string {

@@ -8,7 +8,7 @@
  * details   IAC SB option bytes IAC SE
  * ```
  */
-import { SubnegotiationTooLong, TelnetError, UnknownCommand } from "./TelnetError.ts"
+import { SubnegotiationTooLong, TelnetError } from "./TelnetError.ts"
 
 /** RFC 854. */
 export const code = {
@@ -106,8 +106,17 @@ export class TelnetDecoder {
     let at = 0
     while (at < bytes.length && this.failure === undefined) {
       if (this.state === "data" || this.state === "return") at = this.data(bytes, at, onEvent)
-      else this.control(bytes[at++]!, onEvent)
+      else if (this.isBehindIac && bytes[at]! < code.endOfFile) {
+        // The data mark of a Synch is urgent, and what is urgent does not come through TCP as Node has it: its IAC alone does.
+        this.state = "data"
+        this.held = []
+        onEvent({ _tag: "Command", command: code.dataMark })
+      } else this.control(bytes[at++]!, onEvent)
     }
+  }
+
+  private get isBehindIac(): boolean {
+    return this.state === "command" || this.state === "subnegotiationCommand"
   }
 
   /** The end of input: a carriage return that nothing came behind is one. */
@@ -190,8 +199,7 @@ export class TelnetDecoder {
     else if (byte === code.subnegotiation) this.state = "subnegotiation"
     // The end of a subnegotiation that was none: of a peer that aborted it.
     else if (byte === code.subnegotiationEnd) return
-    else if (byte >= code.endOfFile) return onEvent({ _tag: "Command", command: byte })
-    else this.failure = new TelnetError({ reason: new UnknownCommand({ command: byte }) })
+    else onEvent({ _tag: "Command", command: byte })
   }
 
   private subnegotiationCommand(byte: number, onEvent: (event: Event) => void): void {

@@ -138,7 +138,6 @@ describe("a server", () => {
         assert.include(yield* said(`${word.repeat(200)}quit\r\n`), "Bye")
       }
       assert.notInclude(yield* said(`\xff\xfa\x18${"x".repeat(2_000)}\xff\xf0quit\r\n`), "Bye")
-      assert.notInclude(yield* said("\xff\x01quit\r\n"), "Bye")
     }).pipe(Effect.scoped)
   )
 

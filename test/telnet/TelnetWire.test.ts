@@ -79,9 +79,17 @@ describe("RFC 854: data and commands", () => {
     assert.deepStrictEqual(decoded("a\r\nb\r\0\xff\xff", true).events, ["data a\r\nb\r\0\xff"])
   })
 
-  it("what is no command is told", () => {
-    assert.match(decoded("ab\xff\x07cd").failure!, /there is no command 7/)
-    assert.deepStrictEqual(decoded("ab\xff\x07cd").events, ["data ab"])
+  it("Synch: of an urgent data mark only the IAC before it comes; what is no command stands behind one", () => {
+    for (const [text, events] of [
+      ["ab\xffcd", ["data ab", "command 242", "data cd"]],
+      ["ab\xff\r\ncd", ["data ab", "command 242", "data \ncd"]],
+      ["\xff\xf4\xff\0", ["command 244", "command 242", "data \0"]],
+      ["\r\xff\n", ["data \r", "command 242", "data \n"]],
+      // In the middle of details, it ends them.
+      ["\xff\xfa\x18ab\xffcd", ["command 242", "data cd"]]
+    ] as const) {
+      assert.deepStrictEqual(decoded(text), { events: [...events], failure: undefined }, JSON.stringify(text))
+    }
   })
 })
 

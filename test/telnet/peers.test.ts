@@ -31,7 +31,8 @@ describePeer({ name: "telnet", debian: "inetutils-telnet", path: which("telnet")
       const child = yield* Child.spawn(command, [host, String(port)])
       yield* child.says(/This is Spindle/)
       yield* child.write("echo hello\n")
-      yield* child.says(/hello\r?\n> /)
+      // A terminal that is known by name is asked to mark pastes.
+      yield* child.says(/hello\r?\n[^\n]*hello\r?\n[^\n]*> |\nhello\r?\n> /)
       yield* child.write("quit\n")
       yield* child.says(/Bye\./)
       yield* child.ended
@@ -198,6 +199,37 @@ class Factory(protocol.ClientFactory):
 reactor.connectTCP("127.0.0.1", int(sys.argv[1]), Factory())
 reactor.run()
 `
+
+const urgent = `
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10)
+s.settimeout(10)
+heard = b""
+def until(text):
+    global heard
+    while text not in heard: heard += s.recv(1000)
+    heard = heard[heard.index(text) + len(text):]
+until(b"> ")
+s.sendall(b"count\\r\\n")
+until(b"ends it)")
+# As PuTTY says "interrupt process".
+s.sendall(b"\\xff\\xf4\\xff")
+s.send(b"\\xf2", socket.MSG_OOB)
+s.sendall(b"echo on\\r\\nquit\\r\\n")
+until(b"> on\\r\\n")
+until(b"Bye.")
+print("good")
+`
+
+describePeer({ name: "python3", debian: "python3", path: which("python3") }, (python) => {
+  it.live("what runs is interrupted with a Synch, whose data mark is urgent and does not arrive", () =>
+    Effect.gen(function* () {
+      const port = yield* server
+      const { stderr, stdout } = yield* Child.run(python, ["-c", urgent, String(port)])
+      assert.deepStrictEqual([stdout, stderr], ["good\n", ""])
+    }).pipe(Effect.scoped, node)
+  )
+})
 
 describe("Twisted", () => {
   describePeer(twisted(), (python) => {
