@@ -52,8 +52,15 @@ export class PasswordFileError extends Data.TaggedError("PasswordFileError")<{
 }
 
 interface Read extends Wire.Entries {
-  /** What changes when the file does: size, time of its last change, inode. */
+  /** What changes when the file does: size, time of its last change, inode, mode. */
   readonly mark: string
+}
+
+/** Whom the system lets at it besides, where it is everybody. */
+const exposureOf = (mark: string): string | undefined => {
+  const mode = Number(mark.split(" ").at(-1))
+  if ((mode & 0o002) !== 0) return "everybody on this machine can write it, and be anybody here"
+  return (mode & 0o004) !== 0 ? "everybody on this machine can read it" : undefined
 }
 
 const bytesMaxDefault = 16 * 1024 * 1024
@@ -71,8 +78,8 @@ export const make = Effect.fn("PasswordFile.make")(function* (
   const markOf = Effect.mapError(
     Effect.map(
       fs.stat(path),
-      ({ ino, mtime, size }) =>
-        `${size} ${Option.match(mtime, { onNone: () => "", onSome: (at) => at.getTime() })} ${Option.getOrElse(ino, () => "")}`
+      ({ ino, mode, mtime, size }) =>
+        `${size} ${Option.match(mtime, { onNone: () => "", onSome: (at) => at.getTime() })} ${Option.getOrElse(ino, () => "")} ${mode}`
     ),
     (cause) => failed("it cannot be read", cause)
   )
@@ -94,12 +101,14 @@ export const make = Effect.fn("PasswordFile.make")(function* (
     return { mark, users: usable, problems: [...problems, ...unusable] }
   })
 
-  const warn = ({ problems }: Read) =>
-    problems.length === 0
-      ? Effect.void
-      : Effect.logWarning(
-          new PasswordFileError({ path, detail: "some lines cannot be used", problems }).message
-        )
+  const warn = Effect.fnUntraced(function* ({ mark, problems }: Read) {
+    const exposure = exposureOf(mark)
+    if (exposure !== undefined) yield* Effect.logWarning(failed(exposure).message)
+    if (problems.length === 0) return
+    yield* Effect.logWarning(
+      new PasswordFileError({ path, detail: "some lines cannot be used", problems }).message
+    )
+  })
 
   let known = yield* Effect.flatMap(markOf, read)
   if (known.problems.length > 0 && options.onProblem !== "warn") {

@@ -20,17 +20,26 @@ export const handshakeMillis = ({ handshakeTimeout }: Tls.ServerOptions | Tls.Cl
 /** What `security` of a transport says of this socket, once its handshake is done. */
 export const security = (socket: net.Socket): Tls.Security => {
   if (!(socket instanceof tls.TLSSocket)) return Tls.plain
+  const protocol = socket.getProtocol() ?? ""
   return {
     _tag: "Tls",
-    protocol: socket.getProtocol() ?? "",
+    protocol,
     cipher: socket.getCipher()?.standardName ?? "",
     alpn: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined,
     serverName: nameOf(socket),
     peerCertificate: peerCertificateOf(socket),
     peerVerified: socket.authorized,
-    resumed: socket.isSessionReused()
+    resumed: socket.isSessionReused(),
+    exportKey: protocol === "TLSv1.3" ? exporterOf(socket) : undefined
   }
 }
+
+const exporterOf =
+  (socket: tls.TLSSocket) =>
+  (label: string, bytes: number, context: Uint8Array = new Uint8Array(0)): Uint8Array | undefined => {
+    if (socket.destroyed) return undefined
+    return new Uint8Array(socket.exportKeyingMaterial(bytes, label, Buffer.from(context)))
+  }
 
 const remembered = new WeakMap<tls.TLSSocket, Uint8Array>()
 

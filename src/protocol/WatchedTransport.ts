@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
+import { HandOver } from "../reactor/HandOver.ts"
 import * as Immediate from "../reactor/Immediate.ts"
 import type { TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
@@ -15,6 +16,7 @@ export abstract class WatchedTransport extends TransportView {
   private handedBack = 0
   private receiveEffect: Transport["receive"] | undefined = undefined
   private sendFunction: Transport["send"] | undefined = undefined
+  private given: HandOver<Uint8Array> | undefined = undefined
 
   constructor(inner: Transport) {
     super(inner)
@@ -41,14 +43,43 @@ export abstract class WatchedTransport extends TransportView {
   }
 
   protected makeReceive(): Pull.Pull<Uint8Array, TransportError> {
-    return Effect.flatMap(this.inner.receive, (bytes) => {
+    const given = (this.given = new HandOver<Uint8Array>())
+    const give = (bytes: Uint8Array) => {
+      if (given.isPending) return Effect.succeed(bytes)
+      given.expect()
+      return given.give(bytes)
+    }
+    const next = Effect.flatMap(this.inner.receive, (bytes) => {
       const first = this.arrived(bytes)
-      return first === Effect.void ? Effect.succeed(bytes) : Effect.as(first, bytes)
+      if (first === Effect.void) return give(bytes)
+      return Effect.andThen(
+        Effect.onInterrupt(first, () => this.unread(bytes)),
+        Effect.suspend(() => give(bytes))
+      )
+    })
+    return Effect.suspend(() => {
+      const bytes = given.reclaim()
+      return bytes === undefined ? next : give(bytes)
     })
   }
 
+  /** What did not get to an interrupted `receive`. */
+  private takeBack(): Effect.Effect<void> | undefined {
+    const bytes = this.given?.reclaim()
+    return bytes === undefined ? undefined : this.unread(bytes)
+  }
+
   override get receiveEach(): Transport["receiveEach"] {
-    return (f) => this.inner.receiveEach(this.eachReceived(f))
+    return (f) => {
+      const each = this.inner.receiveEach(this.eachReceived(f))
+      const back = this.takeBack()
+      return back === undefined ? each : Effect.andThen(back, each)
+    }
+  }
+
+  override get startTls(): Transport["startTls"] {
+    return (options) =>
+      Effect.suspend(() => Effect.andThen(this.takeBack() ?? Effect.void, super.startTls(options)))
   }
 
   /** What `receiveEach` of the transport below is to do for a piece. */

@@ -22,6 +22,14 @@ export type Security =
       readonly peerVerified: boolean
       /** Whether an earlier session was resumed: `peerCertificate` and `peerVerified` are those of that time. */
       readonly resumed: boolean
+      /**
+       * So many bytes that both ends of this connection can work out, and nobody else (RFC 8446 §7.5): what ties something else to it,
+       * as RFC 9266 ties logins. `undefined` when the connection is over. Not there where the platform has no such thing, nor below
+       * TLS 1.3, where somebody between may see to it that two connections have the same.
+       */
+      readonly exportKey?:
+        | ((label: string, bytes: number, context?: Uint8Array) => Uint8Array | undefined)
+        | undefined
     }
 
 export const plain: Security = { _tag: "Plain" }

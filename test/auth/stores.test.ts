@@ -286,6 +286,32 @@ describe("password files", () => {
     ).pipe(Effect.provide(node))
   )
 
+  it.live("a file that everybody can read or write is warned of, whenever that begins", () =>
+    inFile("alice:secret\n", (file, warnings) =>
+      Effect.gen(function* () {
+        const checker = yield* PasswordFile.checker({ path: file })
+        const login = checker.check(usernamePassword("alice", "secret"))
+        yield* login
+        assert.deepStrictEqual(warnings, [])
+        for (const [mode, warning] of [
+          [0o640, undefined],
+          [0o644, "everybody on this machine can read it"],
+          [0o622, "everybody on this machine can write it, and be anybody here"],
+          [0o600, undefined]
+        ] as const) {
+          const before = warnings.length
+          fs.chmodSync(file, mode)
+          yield* login
+          yield* login
+          assert.deepStrictEqual(
+            warnings.slice(before),
+            warning === undefined ? [] : [`password file ${file}: ${warning}`]
+          )
+        }
+      })
+    ).pipe(Effect.provide(node))
+  )
+
   it.live("what nobody can log in by is told at once", () =>
     inFile("alice:$2y$05$abc\nbob:{SHA}xyz\n", (file, warnings) =>
       Effect.gen(function* () {

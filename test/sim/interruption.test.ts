@@ -7,6 +7,7 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as ByteReader from "../../src/framing/ByteReader.ts"
 import * as Lines from "../../src/framing/Lines.ts"
+import * as Idle from "../../src/protocol/Idle.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import { Reactor } from "../../src/reactor/Reactor.ts"
@@ -71,6 +72,20 @@ const overDatagrams = Effect.gen(function* () {
   return { interrupted, all: bytes.join("") }
 }).pipe(Effect.scoped)
 
+/** The view that a wrapper gives its protocol, kept for longer than it lasts. */
+const wrapped = (transport: Transport) => {
+  let view = transport
+  const wrap = Idle.over("1 hour")((watched) => Effect.sync(() => (view = watched)))
+  return Effect.suspend(() =>
+    view === transport
+      ? Effect.andThen(
+          wrap(transport),
+          Effect.suspend(() => view.receive)
+        )
+      : view.receive
+  )
+}
+
 const line = (text: string) => `${text}\n`
 const cases: Readonly<Record<string, Program<{ readonly interrupted: number; readonly all: string }>>> = {
   "Transport.receive": overStream((transport) => transport.receive, text),
@@ -85,6 +100,7 @@ const cases: Readonly<Record<string, Program<{ readonly interrupted: number; rea
     (bytes) => line(text(bytes))
   ),
   "ByteReader.readExactly": overStream((transport) => ByteReader.make(transport).readExactly(1), text),
+  "Transport.receive of a wrapper": overStream(wrapped, text),
   "Datagram.receive": overDatagrams
 }
 

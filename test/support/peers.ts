@@ -59,6 +59,7 @@ export const curl: Peer = program("curl", "curl")
 export const openssl: Peer = program("openssl", "openssl")
 export const netcat: Peer = program("nc", "netcat-openbsd")
 export const socat: Peer = program("socat", "socat")
+export const gsasl: Peer = program("gsasl", "gsasl")
 
 let twistedPeer: Peer | undefined
 /** A Python that imports Twisted. A function, because looking takes a moment. */
