@@ -168,6 +168,7 @@ static uint32_t random_next(void) {
 static void pattern_double(void) {
   pattern = realloc(pattern, 2 * pattern_bytes);
   memcpy(pattern + pattern_bytes, pattern, pattern_bytes);
+  if (!expected) expected = pattern, expected_bytes = pattern_bytes, answer_bytes = size_bytes;
 }
 
 static void pattern_random(int text) {
@@ -296,7 +297,6 @@ static void received(Connection *c) {
 }
 
 static void run_messages(void) {
-  if (!expected) expected = pattern, expected_bytes = pattern_bytes, answer_bytes = size_bytes;
   Connection *all = calloc((size_t)connections, sizeof *all);
   struct epoll_event events[EVENTS_MAX];
   epoll = epoll_create1(EPOLL_CLOEXEC);
