@@ -31,7 +31,9 @@ const ours = "spindle"
 const inC = "memcached -t 1"
 const memcached: Server = {
   ...onNode(inC, "memcached.ts"),
-  absent: machine.succeeds("memcached", ["-V"]) ? undefined : "memcached is not installed",
+  absent: ["memcached", "setpriv"].every((program) => machine.succeeds(program, ["-V"]))
+    ? undefined
+    : "memcached, or setpriv of util-linux, is not installed",
   optional: true,
   isWrapper: true
 }
