@@ -8,6 +8,13 @@
 //   load frames PORT [...]           as lines, each frame with its length of 4 bytes in front: 52 bytes
 //   load tls-echo PORT [...]         as echo, through TLS; see load-tls.c
 //   load tls-handshakes PORT [--slots N] [--resume 0|1] [--seconds S]
+//   load http PORT --target T --expect F [--upload N] [--connections N] [--seconds S]      see load-http.c
+//   load http-fresh PORT --target T --expect F [--slots N] [--seconds S]          a connection for each request
+//   load http2 PORT --target T --expect F [--connections N] [--in-flight N] [--seconds S]  over TLS; see load-http2.c
+//   load memcache-set PORT [...]     as echo, with commands and answers of memcached; see load-memcache.c
+//   load memcache-get PORT [...]
+//   load websocket PORT [...]        as echo, in frames of a WebSocket; see load-websocket.c
+//   load websocket-fan PORT [--connections N] [--seconds S]                       all are sent the same
 //   load idle PORT [--connections N]                                  then commands on stdin: "echo", "close"
 //
 // What is sent is pseudo-random and position-dependent, and what comes back is compared with it.
@@ -141,10 +148,26 @@ static int dial(int fd) {
   return connect(fd, (struct sockaddr *)&to, sizeof to);
 }
 
+// The server is a SOCKS 4 proxy, and this port of 127.0.0.1 its target; 0: it is none.
+static int socks_to;
+#define SOCKS_REQUEST_BYTES 9
+#define SOCKS_REPLY_BYTES 8
+
+static const char *socks_request(void) {
+  static char bytes[SOCKS_REQUEST_BYTES] = {4, 1, 0, 0, 127, 0, 0, 1, 0};
+  bytes[2] = (char)(socks_to >> 8);
+  bytes[3] = (char)socks_to;
+  return bytes;
+}
+
 static int dial_blocking(int source) {
   int fd = client_socket(source, 0), on = 1;
+  char reply[SOCKS_REPLY_BYTES];
   if (dial(fd) < 0) fail("connect: %s", strerror(errno));
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (socks_to == 0) return fd;
+  if (send(fd, socks_request(), SOCKS_REQUEST_BYTES, MSG_NOSIGNAL) != SOCKS_REQUEST_BYTES) fail("socks: send");
+  if (recv(fd, reply, sizeof reply, MSG_WAITALL) != sizeof reply || reply[1] != 90) fail("socks: not granted");
   return fd;
 }
 
@@ -153,6 +176,9 @@ static int dial_blocking(int source) {
 static char *pattern;
 static size_t pattern_bytes, units, *unit_at;
 static int replies; // 1: what comes back are lines of the server's own
+// What comes back otherwise: what was sent, unless a mode says something else.
+static const char *answers;
+static size_t answers_bytes, answer_bytes; // of each
 
 static uint32_t random_next(void) {
   static uint32_t state = 2463534242u;
@@ -163,6 +189,7 @@ static uint32_t random_next(void) {
 static void pattern_double(void) {
   pattern = realloc(pattern, 2 * pattern_bytes);
   memcpy(pattern + pattern_bytes, pattern, pattern_bytes);
+  answers = pattern, answers_bytes = pattern_bytes, answer_bytes = size_bytes;
 }
 
 static void pattern_random(int text) {
@@ -248,11 +275,11 @@ static int differs(const char *want, size_t n) {
 }
 
 static int count_echoed(Connection *c, size_t n) {
-  if (differs(pattern + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
-  c->in = (c->in + n) % pattern_bytes;
+  if (differs(answers + c->in, n)) fail("wrong echo: the bytes differ from what was sent");
+  c->in = (c->in + n) % answers_bytes;
   c->partial += n;
-  int done = (int)(c->partial / size_bytes);
-  c->partial %= size_bytes;
+  int done = (int)(c->partial / answer_bytes);
+  c->partial %= answer_bytes;
   return done;
 }
 
@@ -290,17 +317,18 @@ static void received(Connection *c) {
   if (running) send_messages(c, done, now);
 }
 
-static void run_messages(void) {
+static void run_messages(int (*open_one)(int source)) {
   Connection *all = calloc((size_t)connections, sizeof *all);
   struct epoll_event events[EVENTS_MAX];
   epoll = epoll_create1(EPOLL_CLOEXEC);
   for (int i = 0; i < connections; i++) {
     Connection *c = &all[i];
-    c->fd = dial_blocking(0);
+    c->fd = open_one(0);
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     c->sent_at = calloc((size_t)in_flight, sizeof *c->sent_at);
     c->unit = (size_t)i * units / (size_t)connections;
-    c->out = c->in = unit_at[c->unit];
+    c->out = unit_at[c->unit];
+    c->in = c->unit * answer_bytes;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
   }
@@ -333,17 +361,17 @@ static void run_messages(void) {
 // ---- Mode `churn`: each slot connects, sends one byte, reads it back, closes; then the same again.
 
 typedef struct {
-  int fd, sent;
+  int fd, sent, granted;
   int64_t started_at;
 } Slot;
 
 static int churn_sources;
 
 static void slot_send(Slot *s) {
-  char byte = 'x';
-  ssize_t n = send(s->fd, &byte, 1, MSG_NOSIGNAL);
+  ssize_t n = s->granted ? send(s->fd, "x", 1, MSG_NOSIGNAL)
+                         : send(s->fd, socks_request(), SOCKS_REQUEST_BYTES, MSG_NOSIGNAL);
   if (n < 0 && errno != EAGAIN && errno != ENOTCONN) fail("churn send: %s", strerror(errno));
-  s->sent = n == 1;
+  s->sent = n > 0;
 }
 
 // On loopback a connect is mostly complete when it returns, so that the byte can be sent at once.
@@ -355,6 +383,7 @@ static void slot_open(Slot *s) {
     if (errno != EADDRNOTAVAIL || attempt == SOURCES) fail("churn connect: %s", strerror(errno));
     close(s->fd);
   }
+  s->granted = socks_to == 0;
   slot_send(s);
   struct epoll_event event = {.events = EPOLLIN | (s->sent ? 0 : EPOLLOUT), .data.ptr = s};
   epoll_ctl(epoll, EPOLL_CTL_ADD, s->fd, &event);
@@ -381,6 +410,13 @@ static void run_churn(void) {
         if (s->sent) epoll_ctl(epoll, EPOLL_CTL_MOD, s->fd, &event);
         continue;
       }
+      if (!s->granted) {
+        char reply[SOCKS_REPLY_BYTES];
+        if (recv(s->fd, reply, sizeof reply, 0) != sizeof reply || reply[1] != 90) fail("churn: not granted");
+        s->granted = 1;
+        slot_send(s);
+        continue;
+      }
       char byte[2];
       ssize_t got = recv(s->fd, byte, 2, 0);
       if (got < 0 && errno == EAGAIN) continue;
@@ -398,9 +434,13 @@ static void run_churn(void) {
   report();
 }
 
+#include "load-memcache.c"
 #include "load-udp.c"
+#include "load-http.c"
+#include "load-websocket.c"
 #ifdef WITH_TLS
 #include "load-tls.c"
+#include "load-http2.c"
 #endif
 
 // ---- Mode `idle`: opens connections, then obeys stdin.
@@ -454,9 +494,13 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--size") == 0) size_bytes = (size_t)atol(value);
     else if (strcmp(argv[i], "--connections") == 0) connections = atoi(value);
     else if (strcmp(argv[i], "--in-flight") == 0) in_flight = atoi(value);
+    else if (strcmp(argv[i], "--socks-to") == 0) socks_to = atoi(value);
     else if (strcmp(argv[i], "--slots") == 0) slots = atoi(value);
     else if (strcmp(argv[i], "--seconds") == 0) run_seconds = atof(value);
     else if (strcmp(argv[i], "--line-file") == 0) line_file = value;
+    else if (strcmp(argv[i], "--target") == 0) target = value;
+    else if (strcmp(argv[i], "--expect") == 0) expect_file = value;
+    else if (strcmp(argv[i], "--upload") == 0) upload_bytes = (size_t)atol(value);
 #ifdef WITH_TLS
     else if (strcmp(argv[i], "--resume") == 0) resume = atoi(value);
 #endif
@@ -465,16 +509,23 @@ int main(int argc, char **argv) {
   }
   if (size_bytes < 1 || connections < 1 || in_flight < 1 || slots < 1 || run_seconds <= 0) fail("an option is out of range");
   raise_descriptor_limit();
-  if (lines || strcmp(mode, "echo") == 0) pattern_random(lines), run_messages();
-  else if (strcmp(mode, "request-reply-lines") == 0 && line_file) replies = 1, pattern_from_file(line_file), run_messages();
+  if (lines || strcmp(mode, "echo") == 0) pattern_random(lines), run_messages(dial_blocking);
+  else if (strcmp(mode, "request-reply-lines") == 0 && line_file) replies = 1, pattern_from_file(line_file), run_messages(dial_blocking);
+  else if (strcmp(mode, "memcache-set") == 0) patterns_memcache(0), run_messages(dial_blocking);
+  else if (strcmp(mode, "memcache-get") == 0) patterns_memcache(1), run_messages(dial_blocking);
   else if (strcmp(mode, "churn") == 0) run_churn();
   else if (strcmp(mode, "udp") == 0) run_udp();
-  else if (frames) pattern_frames(), run_messages();
+  else if (frames) pattern_frames(), run_messages(dial_blocking);
 #ifdef WITH_TLS
   else if (strcmp(mode, "tls-echo") == 0) pattern_random(0), run_tls_echo();
   else if (strcmp(mode, "tls-handshakes") == 0) run_handshakes();
+  else if (strcmp(mode, "http2") == 0) run_http2();
 #endif
+  else if (strcmp(mode, "websocket") == 0) pattern_websocket(), run_messages(websocket_dial);
+  else if (strcmp(mode, "websocket-fan") == 0) run_websocket_fan();
+  else if (strcmp(mode, "http") == 0) run_http(0);
+  else if (strcmp(mode, "http-fresh") == 0) run_http(1);
   else if (strcmp(mode, "idle") == 0) run_idle();
-  else fail("usage: load echo|lines|frames|request-reply-lines|churn|udp|tls-echo|tls-handshakes|idle PORT [options]");
+  else fail("usage: load echo|lines|frames|request-reply-lines|memcache-set|memcache-get|churn|udp|http|http-fresh|tls-echo|tls-handshakes|http2|websocket|websocket-fan|idle PORT [options]");
   return 0;
 }

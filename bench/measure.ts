@@ -12,6 +12,8 @@ export interface Profile {
   readonly rounds: number
   readonly seconds: number
   readonly warmUpSeconds: number
+  /** Goes on warming up until so many were served. Default 0. */
+  readonly warmUpMessages?: number
   readonly idleRounds: number
   readonly idleConnections: number
 }
@@ -59,6 +61,9 @@ export interface CaseResult {
 }
 
 const SETTLE_MILLIS = 200
+/** What is in flight from the beginning is all that is needed. */
+const FILL_SECONDS = 0.01
+const WARM_UPS_MAX = 7
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -144,10 +149,23 @@ const measureRate = async (
 ): Promise<CaseResult> => {
   const rows = emptyRows(test.servers)
   const running = new Map<Row, RunningServer>()
-  const load = (server: RunningServer, seconds: number) =>
+  const load = (
+    server: RunningServer,
+    seconds: number,
+    { load, mode }: Pick<RateCase, "load" | "mode"> = test,
+    look = async () => {}
+  ) =>
     onServer(server, () =>
-      runLoad(generator, test.mode, server.port, [...test.load, "--seconds", String(seconds)])
+      runLoad(generator, mode, server.port, [...load, "--seconds", String(seconds)], look)
     )
+
+  const warmUp = async (server: RunningServer): Promise<void> => {
+    const { warmUpMessages = 0, warmUpSeconds } = profile
+    let served = 0
+    for (let runs = 0; runs === 0 || (served < warmUpMessages && runs < WARM_UPS_MAX); runs++) {
+      served += (await load(server, warmUpSeconds)).messagesAll
+    }
+  }
 
   const round = async (row: Row): Promise<Sample> => {
     const server = running.get(row)
@@ -157,14 +175,20 @@ const measureRate = async (
     const harnessBefore = process.cpuUsage()
     const childrenBefore = childrenMicros(server.conversation.pid)
     const before = await serverCpuMicros(server)
-    const result = await load(server, profile.seconds)
-    const serverMicros = (await serverCpuMicros(server)) - before
+    const looks: Array<number> = []
+    const result = await load(server, profile.seconds, test, async () => {
+      looks.push(await serverCpuMicros(server))
+    })
+    const allMicros = (await serverCpuMicros(server)) - before
+    const [opened, done] = looks
+    const serverMicros = opened === undefined || done === undefined ? allMicros : done - opened
     const machineMicros = busyMicros() - machineBefore
     const harness = process.cpuUsage(harnessBefore)
     // The server behind a port forward.
-    const children = childrenMicros(server.conversation.pid) - childrenBefore
+    const children =
+      row.server.isWrapper === true ? 0 : childrenMicros(server.conversation.pid) - childrenBefore
     const othersMicros =
-      machineMicros - serverMicros - children - result.processMicros - harness.user - harness.system
+      machineMicros - allMicros - children - result.processMicros - harness.user - harness.system
     const wallMicros = (performance.now() - startedAt) * 1000
     const perSecond = result.messages / result.seconds
     const cpuMicrosPerMessage = serverMicros / result.messagesAll
@@ -187,7 +211,8 @@ const measureRate = async (
       try {
         const server = await startServer(row.server)
         running.set(row, server)
-        await load(server, profile.warmUpSeconds)
+        if (test.filledBy !== undefined) await load(server, FILL_SECONDS, test.filledBy)
+        await warmUp(server)
       } catch (error) {
         failed(row, error)
       }

@@ -1,27 +1,30 @@
-/** The programs in C: compiled on demand, again when their source is newer. */
+/** The programs in C: compiled on demand, each under a name that tells of what, as several checkouts may share the cache. */
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs"
 import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
 
-const modifiedAt = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+const digest = (sources: ReadonlyArray<string>, flags: ReadonlyArray<string>): string => {
+  const hash = createHash("sha256").update(flags.join(" "))
+  for (const source of sources) hash.update(readFileSync(source))
+  return hash.digest("hex").slice(0, 12)
+}
 
 type Compiled = { readonly file: string } | { readonly problem: string }
 
 interface Build {
   /** What the source includes. */
   readonly parts?: ReadonlyArray<string>
-  /** What is made, if it has another name than the source. */
-  readonly name?: string
   readonly flags?: ReadonlyArray<string>
 }
 
-const compile = (source: string, { flags = [], name, parts = [] }: Build = {}): Compiled => {
+const compile = (source: string, { flags = [], parts = [] }: Build = {}): Compiled => {
   const cache = path("../node_modules/.cache/bench")
-  const file = `${cache}/${name ?? basename(source, ".c")}`
-  if (modifiedAt(file) > Math.max(...[source, ...parts].map(modifiedAt))) return { file }
+  const file = `${cache}/${basename(source, ".c")}-${digest([source, ...parts], flags)}`
+  if (existsSync(file)) return { file }
   mkdirSync(cache, { recursive: true })
   // Renamed when it is complete: another run may be executing the old one.
   const fresh = `${file}.${process.pid}`
@@ -49,7 +52,7 @@ export const generator = (): Generator => {
   const parts = readdirSync(path("."))
     .filter((name) => /^load-.*\.c$/.test(name))
     .map(path)
-  const withTls = compile(source, { parts, name: "load-with-tls", flags: openssl })
+  const withTls = compile(source, { parts, flags: openssl })
   if ("file" in withTls) return { command: [withTls.file], tls: true }
   const compiled = compile(source, { parts })
   if ("file" in compiled) return { command: [compiled.file], tls: false }

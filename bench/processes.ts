@@ -141,16 +141,27 @@ export const startLoad = (
   args: ReadonlyArray<string>
 ): Conversation => new Conversation([...pin("load"), ...generator, mode, String(port), ...args])
 
-/** One run of the generator, to its end. */
+/** Modes that say when their connections are open, and wait to be told to go on; and again at the end. */
+const announced: ReadonlySet<string> = new Set(["websocket-fan"])
+
+/** One run of the generator, to its end. `look` is called when such connections are open, and before they are closed. */
 export const runLoad = async (
   generator: ReadonlyArray<string>,
   mode: string,
   port: number,
-  args: ReadonlyArray<string>
+  args: ReadonlyArray<string>,
+  look: () => Promise<void>
 ): Promise<LoadResult> => {
   const load = startLoad(generator, mode, port, args)
   try {
+    const isAnnounced = announced.has(mode)
+    if (isAnnounced) {
+      await load.answer(60_000)
+      await look()
+      load.say("go")
+    }
     const result = await load.answer(60_000)
+    if (isAnnounced) await look()
     return {
       messages: figure(result, "messages"),
       messagesAll: figure(result, "messagesAll"),

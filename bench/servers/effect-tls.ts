@@ -4,7 +4,9 @@ import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Effect from "effect/Effect"
 import { echo } from "./effect-echo.ts"
 import { backlog, port, ready } from "./harness.ts"
-import { certificate, privateKey } from "./identity.ts"
+import { identity } from "./identity.ts"
+
+const { certificate, privateKey } = identity()
 
 NodeRuntime.runMain(
   Effect.gen(function* () {

@@ -7,5 +7,7 @@ const file = (variable: string): string => {
   return readFileSync(path, "utf8")
 }
 
-export const certificate = file("CERTIFICATE")
-export const privateKey = file("PRIVATE_KEY")
+export const identity = (): { readonly certificate: string; readonly privateKey: string } => ({
+  certificate: file("CERTIFICATE"),
+  privateKey: file("PRIVATE_KEY")
+})

@@ -2,8 +2,9 @@
 import type { AddressInfo } from "node:net"
 import { createServer } from "node:tls"
 import { backlog, port, ready } from "./harness.ts"
-import { certificate, privateKey } from "./identity.ts"
+import { identity } from "./identity.ts"
 
+const { certificate, privateKey } = identity()
 const server = createServer({ cert: certificate, key: privateKey, noDelay: true }, (socket) => {
   socket.on("data", (bytes) => {
     socket.write(bytes)

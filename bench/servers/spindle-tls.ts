@@ -1,6 +1,6 @@
 /** Ours over TLS: `MODE` chooses between `receiveEach` and a loop of `receive`. */
 import { Endpoint } from "spindle/reactor"
-import { certificate, privateKey } from "./identity.ts"
+import { identity } from "./identity.ts"
 import { backlog, port } from "./harness.ts"
 import { each, pull } from "./echo.ts"
 import { serveOn } from "./spindle.ts"
@@ -9,7 +9,7 @@ const endpoint = Endpoint.tls({
   port,
   interface: "127.0.0.1",
   backlog,
-  tls: { identity: { certificate, privateKey } }
+  tls: { identity: identity() }
 })
 
 serveOn(endpoint, process.env.MODE === "receive" ? pull : each)

@@ -45,7 +45,12 @@ const schema = `
     quantity INTEGER NOT NULL,
     priceCents INTEGER NOT NULL,
     note TEXT
-  ) STRICT
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS revision (number INTEGER NOT NULL) STRICT;
+  INSERT INTO revision SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM revision);
+  CREATE TRIGGER IF NOT EXISTS item_added AFTER INSERT ON item BEGIN UPDATE revision SET number = number + 1; END;
+  CREATE TRIGGER IF NOT EXISTS item_changed AFTER UPDATE ON item BEGIN UPDATE revision SET number = number + 1; END;
+  CREATE TRIGGER IF NOT EXISTS item_removed AFTER DELETE ON item BEGIN UPDATE revision SET number = number + 1; END;
 `
 
 // `instr` knows no wildcards: what is looked for is a text.
@@ -61,6 +66,8 @@ export class Inventory extends Context.Service<
   {
     /** By number. */
     readonly list: (filter: Filter) => Effect.Effect<ReadonlyArray<Item>, InventoryError>
+    /** How often any of them was changed. */
+    readonly revision: Effect.Effect<number, InventoryError>
     readonly find: (id: number) => Effect.Effect<Versioned, NotFound | InventoryError>
     readonly add: (input: ItemInput) => Effect.Effect<Versioned, SkuTaken | InventoryError>
     /** `undefined` if it is of another version by now. */
@@ -90,6 +97,7 @@ const make = Effect.fnUntraced(function* (directory: string) {
     (opened) => Effect.sync(() => opened.close())
   )
   const listed = database.prepare(list)
+  const revised = database.prepare("SELECT number FROM revision")
   const found = database.prepare("SELECT * FROM item WHERE id = ?")
   const added = database.prepare(
     "INSERT INTO item (sku, name, quantity, priceCents, note) VALUES (:sku, :name, :quantity, :priceCents, :note) RETURNING *"
@@ -105,6 +113,7 @@ const make = Effect.fnUntraced(function* (directory: string) {
       attempt(() =>
         (listed.all({ ...filter }) as unknown as ReadonlyArray<Row>).map((one) => versioned(one).item)
       ),
+    revision: attempt(() => (revised.get() as { readonly number: number }).number),
     find: (id) =>
       Effect.flatMap(
         attempt(() => row(found.get(id))),

@@ -39,6 +39,9 @@ export class Fairness extends HttpApiMiddleware.Service<Fairness, { requires: Us
 const params = { id: Schema.Int }
 const etag = { etag: Schema.String }
 const tagged = HttpApiSchema.WithHeaders(Item, etag)
+/** RFC 9110 §15.4.5: what the client has is still so. */
+const notModified = HttpApiSchema.WithHeaders(HttpApiSchema.Empty(304), etag)
+const ifNoneMatch = { "if-none-match": Schema.optionalKey(Schema.String) }
 const ifMatch = { "if-match": Schema.optionalKey(Schema.String) }
 const conditional = [Forbidden, NotFound, Changed, ConditionMissing] as const
 
@@ -62,7 +65,11 @@ export const listQuery = {
 
 const items = HttpApiGroup.make("items")
   .add(
-    HttpApiEndpoint.get("list", "/", { query: listQuery, success: Page }),
+    HttpApiEndpoint.get("list", "/", {
+      query: listQuery,
+      headers: ifNoneMatch,
+      success: [HttpApiSchema.WithHeaders(Page, etag), notModified]
+    }),
     HttpApiEndpoint.post("create", "/", {
       payload: ItemInput,
       success: HttpApiSchema.WithHeaders(Item, { ...etag, location: Schema.String }).pipe(
@@ -70,7 +77,12 @@ const items = HttpApiGroup.make("items")
       ),
       error: [Forbidden, SkuTaken]
     }),
-    HttpApiEndpoint.get("read", "/:id", { params, success: tagged, error: NotFound }),
+    HttpApiEndpoint.get("read", "/:id", {
+      params,
+      headers: ifNoneMatch,
+      success: [tagged, notModified],
+      error: NotFound
+    }),
     HttpApiEndpoint.put("replace", "/:id", {
       params,
       headers: ifMatch,

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import { Preconditions } from "spindle/http"
 import { Inventory, type Versioned } from "./Inventory.ts"
 import { InventoryApi, Page, User } from "./InventoryApi.ts"
 import { type ItemInput, patched } from "./Item.ts"
@@ -18,9 +19,15 @@ const mayWrite = Effect.flatMap(User, (user) =>
   user.mayWrite ? Effect.void : Effect.fail(new Forbidden({}))
 )
 
-/** RFC 9110 §13.1.1, compared strongly: a list of tags, or any. */
+/** Whether it is what the client means (RFC 9110 §13.1.1). */
 const matches = (condition: string, etag: string): boolean =>
-  condition.trim() === "*" || condition.split(",").some((tag) => tag.trim() === etag)
+  Preconditions.evaluate("PUT", { "if-match": condition }, { etag, modifiedMillis: undefined }) === undefined
+
+/** Whether the client has it already (RFC 9110 §13.1.2): it is sent nothing but the tag then. */
+const isKnown = (condition: string | undefined, etag: string): boolean =>
+  Preconditions.evaluate("GET", { "if-none-match": condition }, { etag, modifiedMillis: undefined }) === 304
+
+const notModified = (etag: string) => HttpApiSchema.withHeaders({ body: undefined, headers: { etag } })
 
 export const InventoryHandlers = HttpApiBuilder.group(
   InventoryApi,
@@ -46,7 +53,10 @@ export const InventoryHandlers = HttpApiBuilder.group(
     })
 
     return handlers.handleAll({
-      list: Effect.fnUntraced(function* ({ query }) {
+      list: Effect.fnUntraced(function* ({ headers, query }) {
+        // Asked for first: what changes meanwhile is newer than its tag, and is sent once more.
+        const etag = `"${yield* inventory.revision.pipe(Effect.catchTag("InventoryError", Effect.die))}"`
+        if (isKnown(headers["if-none-match"], etag)) return notModified(etag)
         const limit = query.limit ?? limitDefault
         const found = yield* inventory
           .list({
@@ -58,7 +68,8 @@ export const InventoryHandlers = HttpApiBuilder.group(
           })
           .pipe(Effect.catchTag("InventoryError", Effect.die))
         const items = found.slice(0, limit)
-        return new Page({ items, ...(found.length > limit ? { next: items.at(-1)!.id } : {}) })
+        const next = found.length > limit ? { next: items.at(-1)!.id } : {}
+        return HttpApiSchema.withHeaders({ body: new Page({ items, ...next }), headers: { etag } })
       }),
       create: Effect.fnUntraced(function* ({ payload }) {
         yield* mayWrite
@@ -68,8 +79,10 @@ export const InventoryHandlers = HttpApiBuilder.group(
           headers: { etag: etagOf(one), location: `/items/${one.item.id}` }
         })
       }),
-      read: ({ params }) =>
-        Effect.map(inventory.find(params.id).pipe(Effect.catchTag("InventoryError", Effect.die)), answer),
+      read: Effect.fnUntraced(function* ({ headers, params }) {
+        const one = yield* inventory.find(params.id).pipe(Effect.catchTag("InventoryError", Effect.die))
+        return isKnown(headers["if-none-match"], etagOf(one)) ? notModified(etagOf(one)) : answer(one)
+      }),
       replace: Effect.fnUntraced(function* ({ headers, params, payload }) {
         return yield* replace(yield* known(params.id, headers["if-match"]), payload)
       }),

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { type Deadline, Deadlines, type Swept } from "../protocol/Deadlines.ts"
+import { Abandoned } from "./AmpCancellation.ts"
 import * as AmpCommand from "./AmpCommand.ts"
 import { withPort } from "./AmpDescriptors.ts"
 import {
@@ -96,6 +97,7 @@ export class AmpCalls {
   private readonly deadlines = new Map<number, { readonly deadlines: Deadlines; readonly keeper: Swept }>()
   private count = 0
   private ended: AmpReason | undefined = undefined
+  readonly abandoned: Abandoned
   /** Told when the first call is under way. */
   onBusy: () => void = () => {}
 
@@ -103,13 +105,17 @@ export class AmpCalls {
     this.outlet = outlet
     this.large = large
     this.callsMax = callsMax
+    this.abandoned = new Abandoned(outlet, callsMax)
   }
 
   get busy(): boolean {
     return this.underWay.size > 0
   }
 
-  /** Asks, and waits for the answer. Interrupting it frees its place; the answer is thrown away if it still comes. */
+  /**
+   * Asks, and waits for the answer. Interrupting it frees its place, and interrupts whoever works on it, if the peer understands that;
+   * an answer that still comes is thrown away.
+   */
   call<A, E>(question: Question<A, E>, timeout: Duration.Input | undefined): Effect.Effect<A, E | AmpError> {
     if (timeout === undefined) return this.ask(question, undefined)
     return Effect.suspend(() => {
@@ -124,7 +130,7 @@ export class AmpCalls {
       }
       let pending: Pending | undefined
       const deadline = shared.deadlines.make(() => {
-        if (pending !== undefined) this.settle(pending, Effect.fail(expired()))
+        if (pending !== undefined) this.abandon(pending, Effect.fail(expired()))
       })
       deadline.touch()
       const asking = this.ask(question, (made) => {
@@ -154,7 +160,7 @@ export class AmpCalls {
       made?.(pending)
       if (this.underWay.size < this.callsMax) this.start(pending)
       else this.waiting.add(pending)
-      return Effect.sync(() => this.settle(pending, undefined))
+      return Effect.sync(() => this.abandon(pending, undefined))
     })
   }
 
@@ -165,7 +171,7 @@ export class AmpCalls {
   ): () => void {
     const pending: Pending = { question, resume, deadline: undefined, tag: undefined, over: false }
     this.start(pending)
-    return () => this.settle(pending, undefined)
+    return () => this.abandon(pending, undefined)
   }
 
   /** A call that nobody answers: over when it is sent. */
@@ -222,6 +228,7 @@ export class AmpCalls {
 
   /** False for the answer to a question that was never asked. */
   answered(tag: string, box: Box): boolean {
+    this.abandoned.answered()
     const pending = this.underWay.get(tag)
     if (pending === undefined) return AmpSession.wasTag(tag, this.count)
     const { question } = pending
@@ -238,6 +245,7 @@ export class AmpCalls {
   }
 
   refused(tag: string, code: string, description: string): boolean {
+    this.abandoned.answered()
     const pending = this.underWay.get(tag)
     if (pending === undefined) return AmpSession.wasTag(tag, this.count)
     if (code === AmpSession.unhandledCode) {
@@ -266,7 +274,12 @@ export class AmpCalls {
     return new AmpError({ operation: "call", command, reason })
   }
 
-  /** `undefined` when whoever asked does not wait any more. */
+  /** Nobody waits for it any more: the peer hears of it, where it understands. `undefined` for whoever was interrupted. */
+  private abandon(pending: Pending, effect: Effect.Effect<unknown, unknown> | undefined): void {
+    if (!pending.over && pending.tag !== undefined) this.abandoned.add(pending.tag)
+    this.settle(pending, effect)
+  }
+
   private settle(pending: Pending, effect: Effect.Effect<unknown, unknown> | undefined): void {
     if (pending.over) return
     pending.over = true

@@ -1,12 +1,10 @@
 /** What the peer asks for: handlers at work, what they give and how they fail, as Twisted tells it. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
-import { until } from "../reactor/Waiters.ts"
 import type { Protocol } from "../protocol/Protocol.ts"
 import type { Transport } from "../reactor/Transport.ts"
+import type { Cancellable } from "./AmpCancellation.ts"
 import * as AmpCommand from "./AmpCommand.ts"
 import { withPort } from "./AmpDescriptors.ts"
 import {
@@ -18,7 +16,7 @@ import {
   UnhandledCommand
 } from "./AmpError.ts"
 import { type LargeValues, tooLarge } from "./AmpLargeValues.ts"
-import type { AmpOutlet, Sent } from "./AmpOutlet.ts"
+import type { AmpOutlet } from "./AmpOutlet.ts"
 import type { Responder, Responding } from "./AmpResponder.ts"
 import * as AmpSession from "./AmpSession.ts"
 import { type Box, type Pair, pairsOf } from "./AmpWire.ts"
@@ -28,118 +26,27 @@ export interface Host<R> {
   /** Ends the conversation, once what was sent is out. A cause is one to report: this side's fault, or a command without an answer. */
   readonly quit: (cause: Cause.Cause<unknown> | undefined) => Effect.Effect<void>
   readonly switchTo: (protocol: Protocol<Transport, unknown, R>) => void
-  /** Whether answers of the peer must be read, whatever else waits. */
-  readonly mustRead: () => boolean
-}
-
-export interface Limits {
-  readonly commandsMax: number
-  readonly commandsQueuedMax: number
 }
 
 export class AmpCommands<R> {
   private readonly responder: Responder<R>
   private readonly outlet: AmpOutlet
   private readonly large: LargeValues
+  private readonly cancellable: Cancellable
   private readonly host: Host<R>
-  private readonly limits: Limits
-  private readonly scope: Scope.Scope
-  private active = 0
-  private readonly queue: Array<Effect.Effect<void, never, R>> = []
-  private readonly roomWaiters = new Set<(effect: Effect.Effect<void>) => void>()
-  private readonly idleWaiters = new Set<(effect: Effect.Effect<void>) => void>()
 
   constructor(
     responder: Responder<R>,
     outlet: AmpOutlet,
     large: LargeValues,
-    host: Host<R>,
-    limits: Limits,
-    scope: Scope.Scope
+    cancellable: Cancellable,
+    host: Host<R>
   ) {
     this.responder = responder
     this.outlet = outlet
     this.large = large
+    this.cancellable = cancellable
     this.host = host
-    this.limits = limits
-    this.scope = scope
-  }
-
-  /** Waits until nothing is worked on. */
-  readonly idle: Effect.Effect<void> = until(
-    () => (this.active === 0 ? Effect.void : undefined),
-    () => this.idleWaiters
-  )
-
-  /** Waits until a further command can be taken, or must be kept. */
-  private readonly room: Effect.Effect<void> = until(
-    () => (this.active < this.limits.commandsMax || this.host.mustRead() ? Effect.void : undefined),
-    () => this.roomWaiters
-  )
-
-  /** Answers must be read from now on. */
-  readonly wake = (): void => {
-    // Each looks again for itself; a set may shrink while it is walked.
-    for (const resume of this.roomWaiters) {
-      this.roomWaiters.delete(resume)
-      resume(Effect.void)
-    }
-  }
-
-  /** Nothing of what waits is begun any more. */
-  stop(): void {
-    this.queue.length = 0
-  }
-
-  /** Takes the work on a command, and gives back what has to be done before the next box. False when there is too much. */
-  take(work: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> | false {
-    if (this.active < this.limits.commandsMax) return this.begin(work)
-    if (this.host.mustRead()) {
-      if (this.queue.length >= this.limits.commandsQueuedMax) return false
-      this.queue.push(work)
-      return Effect.void
-    }
-    return Effect.andThen(
-      this.room,
-      Effect.suspend(() => {
-        if (this.active < this.limits.commandsMax) return this.begin(work)
-        this.queue.push(work)
-        return Effect.void
-      })
-    )
-  }
-
-  private begin(work: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> {
-    return Effect.suspend(() => {
-      this.active++
-      return Effect.asVoid(Effect.forkIn(this.worker(work), this.scope, { startImmediately: true }))
-    })
-  }
-
-  /** Works on one command, and then on those that waited. */
-  private worker(first: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> {
-    let work: Effect.Effect<void, never, R> | undefined = first
-    return Effect.onExit(
-      Effect.whileLoop({
-        while: () => work !== undefined,
-        body: () => work!,
-        step: () => {
-          work = this.queue.shift()
-        }
-      }),
-      (exit) =>
-        Effect.suspend(() => {
-          this.active--
-          // It came after the last look at the queue, and found this worker still there.
-          const next = Exit.isSuccess(exit) ? this.queue.shift() : undefined
-          if (next !== undefined) return this.begin(next)
-          this.wake()
-          if (this.active > 0) return Effect.void
-          for (const resume of this.idleWaiters) resume(Effect.void)
-          this.idleWaiters.clear()
-          return Effect.void
-        })
-    )
   }
 
   /** The work on a command. */
@@ -147,13 +54,10 @@ export class AmpCommands<R> {
     const responding = this.responder.find(name)
     if (responding === undefined) return this.unhandled(name, tag)
     if (responding._tag === "Boxes") {
-      return Effect.matchCauseEffect(
-        Effect.suspend(() => responding.handle(box)),
-        {
-          onSuccess: (answer) => this.answer(name, tag, boxPairs(answer)),
-          onFailure: (cause) => this.unknown(name, tag, cause)
-        }
-      )
+      return this.handled(tag, () => responding.handle(box), {
+        onSuccess: (answer) => this.answer(name, tag, boxPairs(answer)),
+        onFailure: (cause) => this.unknown(name, tag, cause)
+      })
     }
     return this.typed(responding, tag, box)
   }
@@ -172,16 +76,28 @@ export class AmpCommands<R> {
       return this.unknown(name, tag, Cause.fail(new Undecodable({ detail: args.failure })))
     }
     this.outlet.commit()
-    return Effect.matchCauseEffect(
-      Effect.suspend(() => handle(args.success)),
-      {
-        onSuccess: (given): Effect.Effect<void, never, R> => {
-          if (command.kind === "Switch") return this.switchTo(name, tag, given)
-          return this.answer(name, tag, () => codec.response.encode(given ?? {}, "some"))
-        },
-        onFailure: (cause) => this.failed(command, tag, cause)
-      }
-    )
+    return this.handled(tag, () => handle(args.success), {
+      onSuccess: (given): Effect.Effect<void> => {
+        if (command.kind === "Switch") return this.switchTo(name, tag, given)
+        return this.answer(name, tag, () => codec.response.encode(given ?? {}, "some"))
+      },
+      onFailure: (cause) => this.failed(command, tag, cause)
+    })
+  }
+
+  /** Runs a handler, which the peer may give up where it was told so. */
+  private handled<A>(
+    tag: Uint8Array | undefined,
+    handle: () => Effect.Effect<A, unknown, R>,
+    then: {
+      readonly onSuccess: (value: A) => Effect.Effect<void>
+      readonly onFailure: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
+    }
+  ): Effect.Effect<void, never, R> {
+    const handler = Effect.suspend(handle)
+    return tag === undefined || !this.cancellable.isOn
+      ? Effect.matchCauseEffect(handler, then)
+      : this.cancellable.over(tag, handler, then)
   }
 
   private answer(
@@ -208,10 +124,8 @@ export class AmpCommands<R> {
     return attempt
   }
 
-  /** An answer that cannot be sent any more is nobody's loss: the conversation ends for that reason, or was switched. */
   private sent(failure: AmpReason | undefined, bytes: Uint8Array): Effect.Effect<void> {
-    const sent: Sent = failure === undefined ? this.outlet.send(bytes) : Effect.void
-    return sent === Effect.void ? Effect.void : Effect.ignore(sent)
+    return failure === undefined ? this.outlet.reply(bytes) : Effect.void
   }
 
   private switchTo(name: string, tag: Uint8Array | undefined, given: unknown): Effect.Effect<void> {
@@ -255,7 +169,6 @@ export class AmpCommands<R> {
     tag: Uint8Array | undefined,
     cause: Cause.Cause<unknown>
   ): Effect.Effect<void> {
-    if (Cause.hasInterruptsOnly(cause)) return Effect.void
     return Effect.suspend(() => {
       if (tag !== undefined) {
         void this.sendPairs(AmpSession.errorPairs(tag, AmpSession.unknownCode, "Unknown Error"))

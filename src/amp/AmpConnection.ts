@@ -54,7 +54,10 @@ export class AmpConnection extends Context.Service<
   {
     /** The stream below, for its addresses and security: another one once TLS has started. Do not receive from it. */
     readonly transport: Transport
-    /** Asks the peer. Interrupting it frees its place; what the peer does is not undone. Twisted: `callRemote`. */
+    /**
+     * Asks the peer. Interrupting it frees its place, and interrupts the handler there, where the peer is one of ours; what was done is
+     * not undone. Twisted: `callRemote`.
+     */
     readonly call: <C extends Callable>(
       command: C,
       ...args: Given<C>

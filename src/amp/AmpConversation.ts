@@ -1,6 +1,5 @@
 /** The conversation itself: boxes come, answers to whoever asked, commands to whoever responds; and the turns that a connection takes. */
 import type * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -8,45 +7,23 @@ import * as Scope from "effect/Scope"
 import * as Protocol from "../protocol/Protocol.ts"
 import { isFaulty } from "../reactor/Blame.ts"
 import * as NetAddress from "effect/net/NetAddress"
-import type { TransportError } from "../reactor/ReactorError.ts"
 import type * as Tls from "../reactor/Tls.ts"
 import type { Transport } from "../reactor/Transport.ts"
 import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
 import { AmpCalls, type CallOptions, closed, ofBox, ofCommand, type Question, switched } from "./AmpCalls.ts"
 import * as AmpCommand from "./AmpCommand.ts"
+import * as AmpCancellation from "./AmpCancellation.ts"
 import { AmpCommands } from "./AmpCommands.ts"
 import { AmpConnection, type ConversationError, type Options } from "./AmpConnection.ts"
-import {
-  AmpError,
-  type AmpReason,
-  ConnectionLost,
-  Malformed,
-  NoTlsOptions,
-  OnlyOneTls,
-  Overloaded
-} from "./AmpError.ts"
+import { AmpError, type AmpReason, ConnectionLost, Malformed, Overloaded } from "./AmpError.ts"
 import type * as AmpGroup from "./AmpGroup.ts"
 import * as AmpLargeValues from "./AmpLargeValues.ts"
 import { AmpOutlet } from "./AmpOutlet.ts"
+import { AmpPlaces } from "./AmpPlaces.ts"
 import type { Responder } from "./AmpResponder.ts"
 import * as AmpSession from "./AmpSession.ts"
-import { type Box, type BoxDecoder, decoder, encodePairs } from "./AmpWire.ts"
-
-/** Twisted: `StartTLS`, whose arguments never leave the process. */
-const startTlsCommand = AmpCommand.make("StartTLS")
-
-/** What the connection does next, instead of receiving boxes. */
-type Turn<R> =
-  | {
-      readonly _tag: "Tls"
-      readonly tls: Tls.ClientOptions | Tls.ServerOptions
-      /** The answer that allows it, where the peer has asked. */
-      readonly reply: Uint8Array | undefined
-      readonly done: (exit: Exit.Exit<void, AmpReason>) => void
-    }
-  /** `run` goes on with it in the fiber of whoever asked, or here. */
-  | { readonly _tag: "Switch"; readonly run: (transport: Transport) => Effect.Effect<void, unknown, R> }
-  | { readonly _tag: "Quit"; readonly exit: Exit.Exit<void, ConversationError> }
+import { AmpTurns, startTlsCommand } from "./AmpTurns.ts"
+import { type Box, type BoxDecoder, boxBytesMaxDefault, bytesOf, decoder, encodePairs } from "./AmpWire.ts"
 
 export interface Conversation<R> {
   readonly connection: AmpConnection["Service"]
@@ -61,29 +38,33 @@ export const make = <R>(transport: Transport, responder: Responder<R>, options: 
 }
 
 class Running<R> {
-  private transport: Transport
   private readonly responder: Responder<R>
   private readonly options: Options
   private readonly outlet: AmpOutlet
   private readonly large: AmpLargeValues.LargeValues
   private readonly calls: AmpCalls
   private readonly decoder: BoxDecoder
-  private commands!: AmpCommands<R>
-  private turn: Turn<R> | undefined = undefined
-  private turned = Deferred.makeUnsafe<void>()
-  private tlsAsked = false
+  private readonly turns: AmpTurns<R>
+  private readonly cancellable: AmpCancellation.Cancellable
+  private readonly commands: AmpCommands<R>
+  private places!: AmpPlaces<R>
 
   readonly connection: AmpConnection["Service"]
 
   constructor(transport: Transport, responder: Responder<R>, options: Options) {
-    this.transport = transport
     this.responder = responder
     this.options = options
     this.outlet = new AmpOutlet(transport)
     this.large = new AmpLargeValues.LargeValues(options.largeBoxBytesMax ?? largeBoxBytesMaxDefault)
     this.calls = new AmpCalls(this.outlet, this.large, options.callsMax ?? callsMaxDefault)
     this.decoder = decoder(options)
+    this.turns = new AmpTurns(transport, this.outlet, this.calls, this.decoder, options)
     this.large.inquire = () => this.inquire()
+    this.cancellable = new AmpCancellation.Cancellable(this.outlet)
+    this.commands = new AmpCommands(responder, this.outlet, this.large, this.cancellable, {
+      quit: (cause) => this.quit(cause),
+      switchTo: (run) => this.turns.to({ _tag: "Switch", run })
+    })
     this.connection = this.makeConnection()
   }
 
@@ -96,7 +77,7 @@ class Running<R> {
         ? this.calls.tell(question)
         : this.calls.call(question, options?.timeout ?? this.options.callTimeout)
     }
-    const currentTransport = () => this.transport
+    const currentTransport = () => this.turns.transport
     const connection = {
       get transport() {
         return currentTransport()
@@ -112,12 +93,12 @@ class Running<R> {
         }
         return caller
       },
-      startTls: (tls?: Tls.ClientOptions | Tls.ServerOptions) => this.startTls(tls ?? this.options.tls),
+      startTls: (tls?: Tls.ClientOptions | Tls.ServerOptions) => this.turns.startTls(tls ?? this.options.tls),
       switchTo: (
         command: AmpCommand.Any,
         args: unknown,
         protocol: Protocol.Protocol<Transport, unknown, unknown>
-      ) => this.switchTo(ofCommand(command, args as never), protocol)
+      ) => this.turns.switchTo(ofCommand(command, args as never), protocol)
     }
     // The commands' types are forgotten on the inside.
     return connection as unknown as AmpConnection["Service"]
@@ -127,22 +108,19 @@ class Running<R> {
 
   readonly run: Effect.Effect<void, ConversationError, R | AmpConnection> = Effect.suspend(() => {
     const scope = Scope.makeUnsafe()
-    this.commands = new AmpCommands(
-      this.responder,
-      this.outlet,
-      this.large,
+    const queuedMax = this.queuedMax
+    this.places = new AmpPlaces(
+      { mustRead: () => this.calls.busy, broken: (cause) => this.quit(cause) },
       {
-        quit: (cause) => this.quit(cause),
-        switchTo: (protocol) => this.turnTo({ _tag: "Switch", run: protocol }),
-        mustRead: () => this.calls.busy
-      },
-      {
-        commandsMax: this.options.commandsMax ?? commandsMaxDefault,
-        commandsQueuedMax: this.options.commandsQueuedMax ?? commandsQueuedMaxDefault
+        placesMax: this.options.commandsMax ?? commandsMaxDefault,
+        queuedMax,
+        // So that there is room left when answers must be read.
+        aheadMax: Math.floor(queuedMax / 2),
+        aheadBytesMax: this.options.boxBytesMax ?? boxBytesMaxDefault
       },
       scope
     )
-    this.calls.onBusy = this.commands.wake
+    this.calls.onBusy = this.places.wake
     return Effect.onExit(this.converse(scope), (exit) =>
       Effect.andThen(this.over(exit), Scope.close(scope, exit))
     )
@@ -158,19 +136,27 @@ class Running<R> {
   private converse(scope: Scope.Closeable): Effect.Effect<void, ConversationError, R> {
     return Effect.suspend(() =>
       Effect.flatMap(this.receive, (): Effect.Effect<void, ConversationError, R> => {
-        const turn = this.turn
+        const turn = this.turns.next
         switch (turn?._tag) {
           case undefined:
             return this.lastAnswers
           case "Quit":
             return turn.exit
           case "Tls":
-            return Effect.andThen(this.changeToTls(turn), this.converse(scope))
+            return Effect.andThen(this.turns.changeToTls(turn), this.converse(scope))
           case "Switch":
-            return this.goOn(turn, scope)
+            return this.turns.goOn(turn, this.release(scope))
         }
       })
     )
+  }
+
+  /** Handlers have nobody left to answer to. */
+  private release(scope: Scope.Closeable): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.places.stop()
+      return Scope.close(scope, Exit.void)
+    })
   }
 
   /** Until the end of input, a turn, or until the server wants to stop and all commands are answered. */
@@ -178,9 +164,9 @@ class Running<R> {
     const boxes = Effect.andThen(
       this.drain,
       Effect.andThen(
-        this.transport.receiveEach((bytes) => {
+        this.turns.transport.receiveEach((bytes) => {
           this.decoder.push(bytes)
-          if (this.turn === undefined && !this.outlet.collect())
+          if (this.turns.next === undefined && !this.outlet.collect())
             return this.malformed("too many descriptors that no box names")
           return this.drainNow()
         }),
@@ -192,9 +178,9 @@ class Running<R> {
     )
     const stopped = Effect.andThen(
       Protocol.stopping,
-      Effect.suspend(() => this.commands.idle)
+      Effect.suspend(() => this.places.idle)
     )
-    return Effect.raceFirst(boxes, Effect.raceFirst(Deferred.await(this.turned), stopped))
+    return Effect.raceFirst(boxes, Effect.raceFirst(this.turns.decided, stopped))
   })
 
   private readonly drain: Effect.Effect<void, AmpError, R> = Effect.suspend(() => this.drainNow())
@@ -202,7 +188,7 @@ class Running<R> {
   /** Takes the boxes that are whole; `Effect.void` when none of them needs more than this step. */
   private drainNow(): Effect.Effect<void, AmpError, R> {
     for (;;) {
-      if (this.turn !== undefined) return Effect.void
+      if (this.turns.next !== undefined) return Effect.void
       const box = this.decoder.next()
       if (box === undefined) {
         const { failure } = this.decoder
@@ -228,25 +214,30 @@ class Running<R> {
         return this.malformed(received.detail)
       case "Command": {
         const { name, tag } = received
-        const own = tag === undefined ? undefined : this.ownCommand(name, tag, box)
+        const own = tag === undefined ? this.ownNotice(name, box) : this.ownCommand(name, tag, box)
         if (own === Effect.void) return undefined
-        const next = this.commands.take(own ?? this.commands.respond(name, tag, box))
+        const run = own ?? this.commands.respond(name, tag, box)
+        const next = this.places.take({ run, bytes: () => bytesOf(box) })
         return next === false ? Effect.fail(this.error(new Overloaded({ limit: this.queuedMax }))) : next
       }
     }
   }
 
-  /** What is done here of a command that the connection itself responds to, and what is left to wait for. */
-  private ownCommand(name: string, tag: Uint8Array, box: Box): Effect.Effect<void> | undefined {
-    if (name === AmpLargeValues.command.name) return this.largeValuesRequested(tag, box)
-    return name === startTlsCommand.name && this.responder.find(name) === undefined
-      ? this.tlsRequested(tag)
-      : undefined
+  private ownNotice(name: string, box: Box): Effect.Effect<void> | undefined {
+    if (name !== AmpCancellation.command.name) return undefined
+    const call = AmpCancellation.callOf(box)
+    if (call === undefined) this.calls.abandoned.heard()
+    else this.cancellable.cancel(call)
+    return Effect.void
   }
 
-  private sendNow(bytes: Uint8Array): Effect.Effect<void> {
-    const sent = this.outlet.send(bytes)
-    return sent === Effect.void ? Effect.void : Effect.ignore(sent)
+  /** What is done here of a command that the connection itself responds to, and what is left to wait for. */
+  private ownCommand(name: string, tag: Uint8Array, box: Box): Effect.Effect<void> | undefined {
+    if (this.cancellable.see(tag)) this.places.readsAhead = true
+    if (name === AmpLargeValues.command.name) return this.largeValuesRequested(tag, box)
+    return name === startTlsCommand.name && this.responder.find(name) === undefined
+      ? this.turns.tlsRequested(tag)
+      : undefined
   }
 
   private get queuedMax(): number {
@@ -265,31 +256,25 @@ class Running<R> {
   private readonly lastAnswers: Effect.Effect<void> = Effect.suspend(() => {
     this.calls.end(closed)
     return Effect.asVoid(
-      Effect.timeoutOption(this.commands.idle, this.options.finishTimeout ?? finishTimeoutDefault)
+      Effect.timeoutOption(this.places.idle, this.options.finishTimeout ?? finishTimeoutDefault)
     )
   })
 
   private over(exit: Exit.Exit<void, ConversationError>): Effect.Effect<void> {
     return Effect.sync(() => {
-      const reason = this.turn?._tag === "Switch" ? switched : reasonOf(exit)
-      this.commands.stop()
+      const reason = this.turns.next?._tag === "Switch" ? switched : reasonOf(exit)
+      this.places.stop()
       this.outlet.close(reason)
       this.calls.end(reason)
-      if (this.turn?._tag === "Tls") this.turn.done(Exit.fail(reason))
+      this.turns.end(reasonOf(exit))
     })
-  }
-
-  private turnTo(turn: Turn<R>): void {
-    if (this.turn !== undefined) return
-    this.turn = turn
-    Deferred.doneUnsafe(this.turned, Exit.void)
   }
 
   /** Ends it behind what was sent. What the peer did wrong is for whoever reads the log at Debug. */
   private quit(cause: Cause.Cause<unknown> | undefined): Effect.Effect<void> {
-    const end = Effect.sync(() => this.turnTo({ _tag: "Quit", exit: Exit.void }))
+    const end = Effect.sync(() => this.turns.to({ _tag: "Quit", exit: Exit.void }))
     if (cause === undefined) return end
-    const peer = NetAddress.formatSocketAddress(this.transport.peer)
+    const peer = NetAddress.formatSocketAddress(this.turns.transport.peer)
     const told = isFaulty(cause, "Local")
       ? UnhandledFailure.report({ cause, place: "amp", peer })
       : Effect.logDebug("command refused", cause)
@@ -324,154 +309,9 @@ class Running<R> {
     )
     if (Result.isFailure(answer)) return undefined
     this.decoder.acceptLargeValues(own)
-    const sent = this.sendNow(answer.success)
+    const sent = this.outlet.reply(answer.success)
     this.large.learn((asked.success as { readonly boxBytesMax: number }).boxBytesMax)
     return sent
-  }
-
-  // --- TLS ----------------------------------------------------------------------------------------------
-
-  private get isSecured(): boolean {
-    return this.tlsAsked || this.transport.security._tag === "Tls"
-  }
-
-  private startTls(tls: Tls.ClientOptions | Tls.ServerOptions | undefined): Effect.Effect<void, AmpError> {
-    const fail = (reason: AmpReason) =>
-      new AmpError({ operation: "call", command: startTlsCommand.name, reason })
-    return Effect.suspend(() => {
-      if (this.isSecured) return Effect.fail(fail(new OnlyOneTls()))
-      if (!this.isClient && tls === undefined) return Effect.fail(fail(new NoTlsOptions()))
-      this.tlsAsked = true
-      const done = Deferred.makeUnsafe<void, AmpReason>()
-      const question: Question<unknown, unknown> = {
-        ...ofCommand(startTlsCommand, {}),
-        answered: () =>
-          this.turnTo({
-            _tag: "Tls",
-            tls: tls ?? {},
-            reply: undefined,
-            done: (exit) => Deferred.doneUnsafe(done, exit)
-          })
-      }
-      return this.askAndHold(question).pipe(
-        Effect.tapError(() =>
-          Effect.sync(() => {
-            this.tlsAsked = false
-          })
-        ),
-        Effect.andThen(Effect.mapError(Deferred.await(done), fail)),
-        Effect.asVoid
-      ) as Effect.Effect<void, AmpError>
-    })
-  }
-
-  /**
-   * Asks for a turn. What is sent behind it waits, since the peer will read it as something else. Who gives up before the answer
-   * cannot know what the peer makes of the next byte: that is the end.
-   */
-  private askAndHold(question: Question<unknown, unknown>): Effect.Effect<unknown, unknown> {
-    return Effect.callback<unknown, unknown>((resume) => {
-      const abandon = this.calls.urge(question, resume)
-      this.outlet.hold()
-      return Effect.sync(() => {
-        abandon()
-        this.turnTo({ _tag: "Quit", exit: Exit.void })
-      })
-    }).pipe(Effect.tapError(() => Effect.sync(() => this.outlet.resume())))
-  }
-
-  private get isClient(): boolean {
-    return this.options.role !== "server"
-  }
-
-  /** The peer asks for TLS. `undefined` where there is none: then nobody handles it. */
-  private tlsRequested(tag: Uint8Array): Effect.Effect<void> | undefined {
-    const { tls } = this.options
-    if (tls === undefined && !this.isClient) return undefined
-    const encoded = (pairs: ReturnType<typeof AmpSession.answerPairs>) =>
-      Result.getOrThrow(encodePairs(pairs))
-    if (this.isSecured) {
-      return this.sendNow(encoded(AmpSession.errorPairs(tag, AmpSession.tlsCode, "TLS is on already")))
-    }
-    this.tlsAsked = true
-    this.outlet.hold()
-    this.turnTo({
-      _tag: "Tls",
-      tls: tls ?? {},
-      reply: encoded(AmpSession.answerPairs(tag, [])),
-      done: () => {}
-    })
-    return Effect.void
-  }
-
-  private changeToTls(turn: Extract<Turn<R>, { readonly _tag: "Tls" }>): Effect.Effect<void, TransportError> {
-    return Effect.gen({ self: this }, function* () {
-      const { reply, tls } = turn
-      // Whatever came behind the command or its answer came in plaintext: the transport refuses to go on with it (CVE-2011-0411).
-      yield* this.transport.unread(this.decoder.takeRest())
-      if (this.isClient && reply !== undefined) yield* this.transport.send(reply)
-      const secured = yield* this.transport.startTls(
-        this.isClient
-          ? { role: "client", tls: tls as Tls.ClientOptions }
-          : {
-              role: "server",
-              tls: tls as Tls.ServerOptions,
-              reply,
-              // Where we have asked, the peer's hello may come in one piece with its answer.
-              unreadIsHello: reply === undefined
-            }
-      )
-      this.transport = secured
-      this.turn = undefined
-      this.turned = Deferred.makeUnsafe()
-      this.outlet.resume(secured)
-      turn.done(Exit.void)
-    })
-  }
-
-  // --- another protocol ---------------------------------------------------------------------------------
-
-  private switchTo(
-    question: Question<unknown, unknown>,
-    protocol: Protocol.Protocol<Transport, unknown, unknown>
-  ): Effect.Effect<void, unknown, unknown> {
-    return Effect.suspend(() => {
-      const ready = Deferred.makeUnsafe<Transport, AmpReason>()
-      const finished = Deferred.makeUnsafe<void>()
-      const asking = this.askAndHold({
-        ...question,
-        decode: () => Result.succeed(undefined),
-        answered: () =>
-          this.turnTo({
-            _tag: "Switch",
-            // It runs in the fiber of whoever asked; the conversation ends with it.
-            run: (transport) => {
-              Deferred.doneUnsafe(ready, Exit.succeed(transport))
-              return Deferred.await(finished)
-            }
-          })
-      })
-      return asking.pipe(
-        Effect.andThen(Deferred.await(ready)),
-        Effect.flatMap(protocol),
-        Effect.ensuring(Effect.sync(() => Deferred.doneUnsafe(finished, Exit.void)))
-      )
-    })
-  }
-
-  private goOn(
-    turn: Extract<Turn<R>, { readonly _tag: "Switch" }>,
-    scope: Scope.Closeable
-  ): Effect.Effect<void, ConversationError, R> {
-    return Effect.gen({ self: this }, function* () {
-      this.calls.end(switched)
-      this.outlet.close(switched)
-      // Handlers have nobody left to answer to.
-      yield* Scope.close(scope, Exit.void)
-      yield* this.transport.unread(this.decoder.takeRest())
-      // Its failures are the protocol's own.
-      yield* turn.run(this.transport) as Effect.Effect<void, ConversationError, R>
-    })
   }
 }
 

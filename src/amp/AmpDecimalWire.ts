@@ -68,7 +68,8 @@ export const parse = (text: string): Decimal | undefined => {
   if (found === null) return undefined
   const fraction = found[3] ?? found[4] ?? ""
   const digits = (found[2] ?? "") + fraction
-  const exponent = Number(found[5] ?? 0) - fraction.length
+  // Never -0, of which `0e-0` would be made.
+  const exponent = 0 + Number(found[5] ?? 0) - fraction.length
   if (digits.length > digitsMax || Math.abs(exponent) > exponentMax) return undefined
   return finite(BigInt(digits), exponent, found[1] === "-")
 }

@@ -43,6 +43,12 @@ export class AmpOutlet {
     return error === undefined ? Effect.mapError(rest, lost) : Effect.fail(lost(error))
   }
 
+  /** Sends what nobody misses: an answer that cannot be sent any more, since the conversation ends for that reason or was switched. */
+  reply(bytes: Uint8Array): Effect.Effect<void> {
+    const sent = this.send(bytes)
+    return sent === Effect.void ? Effect.void : Effect.ignore(sent)
+  }
+
   /** What is sent from now on waits for `resume`. */
   hold(): void {
     this.held ??= []

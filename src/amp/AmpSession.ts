@@ -47,13 +47,25 @@ export const classify = (box: Box): Received => {
   return { _tag: "Malformed", detail: "a box that is no call, no answer and no error" }
 }
 
+/**
+ * The tag of the first call: a number, as all are, that Twisted would come to after 10^14 calls. Who knows it, knows that calls can be
+ * given up (`AmpCancellation`); to everybody else it is a tag.
+ */
+const firstTag = "5b1d1e000001"
+const firstTagBytes = Buffer.from(firstTag, "latin1")
+
 /** The tag of the nth call. */
-export const tagOf = (count: number): string => count.toString(16)
+export const tagOf = (count: number): string => (count === 1 ? firstTag : count.toString(16))
+
+export const isFirstTag = (tag: Uint8Array): boolean =>
+  tag.length === firstTagBytes.length && firstTagBytes.equals(tag)
 
 /** Whether it is the tag of one of the first `count` calls: then the answer comes too late, and means no harm. */
 export const wasTag = (tag: string, count: number): boolean => {
+  if (tag === firstTag) return count > 0
   if (tag.length > 14 || !/^[1-9a-f][0-9a-f]*$/.test(tag)) return false
-  return Number.parseInt(tag, 16) <= count
+  const number = Number.parseInt(tag, 16)
+  return number > 1 && number <= count
 }
 
 const known = (key: string): Uint8Array => Result.getOrThrow(encodeKey(key))

@@ -22,7 +22,7 @@ export interface Limits {
   readonly pairsMax?: number | undefined
 }
 
-const boxBytesMaxDefault = 1_048_576
+export const boxBytesMaxDefault = 1_048_576
 const pairsMaxDefault = 1024
 
 /** A decoder of boxes that can be told, between two of them, that larger values are agreed on from now on. */
@@ -117,6 +117,13 @@ export const pairsOf = (box: Box): Result.Result<ReadonlyArray<Pair>, TooLong | 
 export const encode = (box: Box): Result.Result<Uint8Array, TooLong | string> => {
   const pairs = pairsOf(box)
   return Result.isFailure(pairs) ? Result.fail(pairs.failure) : encodePairs(pairs.success)
+}
+
+/** How many bytes a box takes, as one that is sent. */
+export const bytesOf = (box: Box): number => {
+  let size = 2
+  for (const [key, value] of box) size += 4 + key.length + value.length
+  return size
 }
 
 /** All boxes of some bytes, which end with one. Twisted: `parseString`, which ignores an unfinished one. */

@@ -97,6 +97,7 @@ const modules = Effect.promise(() =>
 const lasting = (listener: Listener, ending: Effect.Effect<"Restart" | "Stop">): Listener => ({
   address: listener.address,
   acceptEach: listener.acceptEach,
+  settle: Effect.flatMap(ending, (why) => (why === "Stop" ? listener.settle : Effect.void)),
   stop: Effect.flatMap(ending, (why) => (why === "Stop" ? listener.stop : Effect.void))
 })
 

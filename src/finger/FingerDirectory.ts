@@ -1,7 +1,20 @@
 /** Who can be asked about: what the application supplies. The ready default keeps people in memory. */
 import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+
+/** A session of somebody that goes on. */
+export interface Login {
+  /** As `pts/0`. */
+  readonly terminal: string
+  readonly since: DateTime.DateTime
+  /** The host it comes from. */
+  readonly from?: string | undefined
+  /** How long nothing was typed there. */
+  readonly idle?: Duration.Input | undefined
+}
 
 /** What is told of somebody. Nothing of it is secret: whoever reaches the server can ask. */
 export interface Person {
@@ -13,6 +26,10 @@ export interface Person {
   /** Told only to those who ask for more (`/W`). */
   readonly home?: string | undefined
   readonly shell?: string | undefined
+  /** Where somebody is logged in; none: nowhere. Default: nothing is said of it. */
+  readonly logins?: ReadonlyArray<Login> | undefined
+  /** Told of who is logged in nowhere. */
+  readonly lastLogin?: DateTime.DateTime | undefined
   readonly project?: string | undefined
   /** A text of several lines, as that of `~/.plan`. */
   readonly plan?: string | undefined

@@ -1,6 +1,7 @@
 /** What is said about people, as text of lines. What can stand on one line is kept on one line. Pure. */
 import { visible } from "../result/VisibleText.ts"
-import type { Person } from "./FingerDirectory.ts"
+import type { Login, Person } from "./FingerDirectory.ts"
+import * as FingerTimes from "./FingerTimes.ts"
 
 /** RFC 1288 3.2.2, in its words. */
 export const listingDenied = "Finger online user list denied"
@@ -12,23 +13,41 @@ export const nobody = (user: string): string => `Login: ${visible(user)}\nNo suc
 
 export const malformed = (detail: string): string => `Malformed query: ${visible(detail)}`
 
-/** A line for each, in columns. */
+/** A line for each, and for each of his logins, in columns; those that nobody has anything in are left out. */
 export const listing = (people: ReadonlyArray<Person>): string => {
   if (people.length === 0) return "No one is listed"
-  const rows = people.map(({ login, name, office, phone }) =>
-    [login, name, office, phone].map((field) => visible(field ?? ""))
+  const rows = people.flatMap((person) => {
+    const logins = person.logins ?? []
+    return (logins.length === 0 ? [undefined] : logins).map((login) => row(person, login))
+  })
+  const table = [["Login", "Name", "TTY", "Idle", "When", "Office", "Phone"], ...rows]
+  const told = table[0]!.flatMap((_, column) =>
+    isOptional(column) && rows.every((row) => row[column] === "") ? [] : [column]
   )
-  const table = [["Login", "Name", "Office", "Phone"], ...rows]
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]!.length)))
+  const widths = told.map((column) => Math.max(...table.map((row) => row[column]!.length)))
   return table
     .map((row) =>
-      row
-        .map((field, column) => field.padEnd(widths[column]!))
+      told
+        .map((column, i) => row[column]!.padEnd(widths[i]!))
         .join("  ")
         .trimEnd()
     )
     .join("\n")
 }
+
+/** What few know of. */
+const isOptional = (column: number): boolean => column >= 2 && column <= 4
+
+const row = ({ login, name, office, phone }: Person, at: Login | undefined): ReadonlyArray<string> =>
+  [
+    login,
+    name,
+    at?.terminal,
+    at?.idle === undefined ? "" : FingerTimes.idle(at.idle),
+    at === undefined ? "" : FingerTimes.when(at.since),
+    office,
+    phone
+  ].map((field) => visible(field ?? ""))
 
 /** One after another, as finger(1) shows them. */
 export const profiles = (people: ReadonlyArray<Person>, verbose: boolean): string =>
@@ -43,7 +62,15 @@ const profile = (person: Person, verbose: boolean): string => {
     ...field("Office", person.office),
     ...field("Phone", person.phone),
     ...(verbose ? [...field("Directory", person.home), ...field("Shell", person.shell)] : []),
+    ...presence(person),
     ...field("Project", person.project),
     person.plan === undefined ? "No Plan." : `Plan:\n${person.plan.trimEnd()}`
   ].join("\n")
+}
+
+/** Where somebody is, or was; nothing, where nobody says. */
+const presence = ({ lastLogin, logins }: Person): ReadonlyArray<string> => {
+  if (logins !== undefined && logins.length > 0) return logins.map(FingerTimes.login)
+  if (lastLogin !== undefined) return [`Last login ${FingerTimes.when(lastLogin)}`]
+  return logins === undefined ? [] : ["Not logged in."]
 }

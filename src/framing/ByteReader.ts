@@ -42,18 +42,28 @@ export const make = (transport: Transport): ByteReader => {
 
   /** Waits for more input; the end of it is `Truncated` in the middle of something. */
   const more: Effect.Effect<void, ReadFailure> = Effect.matchCauseEffect(transport.receive, {
-    onSuccess: (bytes) => Effect.sync(() => queue.push(bytes)),
+    // Now, not as a step of its own: interrupted between the two, the bytes would be lost.
+    onSuccess: (bytes) => {
+      queue.push(bytes)
+      return Effect.void
+    },
     onFailure: (cause): Effect.Effect<never, ReadFailure> =>
       queue.length > 0 && cause.reasons.some((reason) => reason._tag === "Fail" && Cause.isDone(reason.error))
         ? Effect.fail(decoding(name, new Truncated({ bufferedBytes: queue.length })))
         : Effect.failCause(cause)
   })
 
-  const readExactly = Effect.fnUntraced(function* (n: number) {
+  const has = Effect.fnUntraced(function* (n: number) {
     if (!Number.isInteger(n) || n < 0) throw new RangeError(`cannot read exactly ${n} bytes`)
     while (queue.length < n) yield* more
-    return n === 0 ? new Uint8Array(0) : queue.take(n)!
   })
+
+  // What is taken is given in the same step, here and below: nobody is interrupted in between.
+  const readExactly: ByteReader["readExactly"] = (n) =>
+    Effect.andThen(
+      has(n),
+      Effect.sync(() => (n === 0 ? new Uint8Array(0) : queue.take(n)!))
+    )
 
   /** Waits for `needle`, and gives how many bytes come before it: at most `bytesMax`. Takes nothing. */
   const bytesBefore = Effect.fnUntraced(function* (needle: Uint8Array, bytesMax: number) {
@@ -67,17 +77,21 @@ export const make = (transport: Transport): ByteReader => {
     }
   })
 
-  const readUntil: ByteReader["readUntil"] = Effect.fnUntraced(function* (delimiter, options) {
-    const needle = typeof delimiter === "string" ? new TextEncoder().encode(delimiter) : delimiter
-    if (needle.length === 0) throw new RangeError("an empty delimiter ends nothing")
-    const size = yield* bytesBefore(needle, options?.bytesMax ?? bytesMaxDefault)
-    const bytes = queue.take(size)!
-    queue.discard(needle.length)
-    return bytes
-  })
+  const readUntil: ByteReader["readUntil"] = (delimiter, options) =>
+    Effect.suspend(() => {
+      const needle = typeof delimiter === "string" ? new TextEncoder().encode(delimiter) : delimiter
+      if (needle.length === 0) throw new RangeError("an empty delimiter ends nothing")
+      return Effect.flatMap(bytesBefore(needle, options?.bytesMax ?? bytesMaxDefault), (size) =>
+        Effect.sync(() => {
+          const bytes = queue.take(size)!
+          queue.discard(needle.length)
+          return bytes
+        })
+      )
+    })
 
-  const readLine: ByteReader["readLine"] = Effect.fnUntraced(function* (options) {
-    const limit = options?.lineBytesMax ?? bytesMaxDefault
+  /** The line, and how many bytes it is with its line feed. Takes nothing. */
+  const lineAhead = Effect.fnUntraced(function* (limit: number) {
     // One more: whether the last byte is the carriage return of the line's end shows only with it.
     const size = yield* Effect.mapError(bytesBefore(lineFeed, limit + 1), (error) =>
       error._tag === "FramingError" && error.reason._tag === "FrameTooLong" ? tooLong(limit) : error
@@ -85,10 +99,17 @@ export const make = (transport: Transport): ByteReader => {
     const bytes = queue.peek(size)!
     const line = bytes.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes
     if (line.length > limit) return yield* Effect.fail(tooLong(limit))
-    const text = utf8.decode(line)
-    queue.discard(size + 1)
-    return text
+    return { line, bytes: size + 1 }
   })
+
+  const readLine: ByteReader["readLine"] = (options) =>
+    Effect.flatMap(lineAhead(options?.lineBytesMax ?? bytesMaxDefault), ({ bytes, line }) =>
+      Effect.sync(() => {
+        const text = utf8.decode(line)
+        queue.discard(bytes)
+        return text
+      })
+    )
 
   return {
     transport,

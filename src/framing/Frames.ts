@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
+import { HandOver } from "../reactor/HandOver.ts"
 import type { TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
 import type { Decoder } from "./Decoder.ts"
@@ -30,7 +31,8 @@ export interface Frames<out In, in Out> {
   readonly send: (frame: Out) => Effect.Effect<void, FramingError | TransportError>
   /**
    * Hands everything behind the last frame back to the transport, and gives the transport: for raw bytes, TLS,
-   * another framing. Receiving frames again afterwards goes on with what the transport gives then.
+   * another framing. Receiving frames again afterwards goes on with what the transport gives then. A frame that was found for a
+   * `receive` that was interrupted is dropped.
    */
   readonly detach: Effect.Effect<Transport>
   /** Bytes that came and belong to no frame yet. */
@@ -50,6 +52,11 @@ class DecodedFrames<In, Out> implements Frames<In, Out> {
   readonly receiveBatch: Pull.Pull<ReadonlyArray<In>, FramingError | TransportError>
   readonly send: Frames<In, Out>["send"]
   private readonly decoder: Decoder<In>
+  // What was found for a receiver, on its way to it.
+  private given: HandOver<In> | undefined = undefined
+  private givenBatch: HandOver<ReadonlyArray<In>> | undefined = undefined
+  /** What is left of a batch that did not get there. */
+  private rest: ReadonlyArray<In> = none
 
   constructor(
     transport: Transport,
@@ -59,11 +66,19 @@ class DecodedFrames<In, Out> implements Frames<In, Out> {
     this.transport = transport
     this.decoder = decoder
 
-    this.receive = this.pull(() => decoder.next())
-    this.receiveBatch = this.pull(() => {
-      const frames = decoder.drain()
-      return frames.length === 0 ? undefined : frames
-    })
+    this.receive = this.pull(
+      () => this.next(),
+      () => (this.given ??= new HandOver())
+    )
+    this.receiveBatch = this.pull(
+      () => {
+        const first = this.first()
+        const frames = first === undefined ? decoder.drain() : [first, ...this.rest, ...decoder.drain()]
+        this.rest = none
+        return frames.length === 0 ? undefined : frames
+      },
+      () => (this.givenBatch ??= new HandOver())
+    )
 
     const write = transport.send
     this.send = (frame) =>
@@ -73,9 +88,33 @@ class DecodedFrames<In, Out> implements Frames<In, Out> {
       })
   }
 
+  private next(): In | undefined {
+    return this.first() ?? this.decoder.next()
+  }
+
+  /** The first frame that somebody was interrupted before he had it. */
+  private first(): In | undefined {
+    const frame = this.given?.reclaim()
+    if (frame !== undefined) return frame
+    const frames = this.givenBatch?.reclaim() ?? this.rest
+    if (frames.length === 0) return undefined
+    this.rest = frames.slice(1)
+    return frames[0]
+  }
+
   /** What `take` finds, after as much more input as that needs. */
-  private pull<A>(take: () => A | undefined): Pull.Pull<A, FramingError | TransportError> {
+  private pull<A>(
+    take: () => A | undefined,
+    handOver: () => HandOver<A>
+  ): Pull.Pull<A, FramingError | TransportError> {
     const decoder = this.decoder
+    const give = (taken: A): Effect.Effect<A> => {
+      const given = handOver()
+      // Several who receive at once are not told from each other.
+      if (given.isPending) return Exit.succeed(taken)
+      given.expect()
+      return given.give(taken)
+    }
     const more = Effect.matchCauseEffect(this.transport.receive, {
       onSuccess: (bytes): Pull.Pull<A, FramingError | TransportError> => {
         decoder.push(bytes)
@@ -85,13 +124,13 @@ class DecodedFrames<In, Out> implements Frames<In, Out> {
         if (!cause.reasons.some(isDone)) return Effect.failCause(cause)
         decoder.finish()
         const last = take()
-        if (last !== undefined) return Effect.succeed(last)
+        if (last !== undefined) return give(last)
         return decoder.failure === undefined ? Effect.failCause(cause) : Effect.fail(decoder.failure)
       }
     })
     const next: Pull.Pull<A, FramingError | TransportError> = Effect.suspend(() => {
       const taken = take()
-      if (taken !== undefined) return Exit.succeed(taken)
+      if (taken !== undefined) return give(taken)
       return decoder.failure === undefined ? more : Effect.fail(decoder.failure)
     })
     return next
@@ -100,7 +139,7 @@ class DecodedFrames<In, Out> implements Frames<In, Out> {
   get receiveEach(): Frames<In, Out>["receiveEach"] {
     return (f) => {
       const decoder = this.decoder
-      const nextFrame = () => decoder.next()
+      const nextFrame = () => this.next()
       const failure: Effect.Effect<void, FramingError> = Effect.suspend(() =>
         decoder.failure === undefined ? Effect.void : Effect.fail(decoder.failure)
       )
@@ -124,13 +163,20 @@ class DecodedFrames<In, Out> implements Frames<In, Out> {
   }
 
   get detach(): Effect.Effect<Transport> {
-    return Effect.suspend(() => Effect.as(this.transport.unread(this.decoder.takeRest()), this.transport))
+    return Effect.suspend(() => {
+      while (this.first() !== undefined) {
+        // It is no bytes any more.
+      }
+      return Effect.as(this.transport.unread(this.decoder.takeRest()), this.transport)
+    })
   }
 
   get bufferedBytes(): Effect.Effect<number> {
     return Effect.sync(() => this.decoder.bufferedBytes)
   }
 }
+
+const none: ReadonlyArray<never> = []
 
 /** Runs `f` for one frame after another until there is no whole one; a fiber of its own per frame would cost more than the frame. */
 const forEachFrame = <Frame, E, R>(

@@ -121,8 +121,7 @@ export const middleware =
             durationMillis: now - startMillis,
             method: request.method,
             target: source.url ?? request.url,
-            // A stream of HTTP/2 does not tell.
-            version: source.httpVersion ?? "2.0",
+            version: source.httpVersion ?? "1.1",
             status: sent?.status ?? 499,
             bodyBytes: sent === undefined ? undefined : bodyBytesOf(request.method, sent),
             host: request.headers["host"],

@@ -9,19 +9,22 @@
  * ```
  *
  * Compressed are 2xx to 5xx with a body of a type that is worth it; not what is a part (206), has a coding, is shorter than `minSize`, or says
- * `Cache-Control: no-transform`. A tag becomes a weak one. Pieces of a stream leave as they come.
+ * `Cache-Control: no-transform`. A tag becomes a weak one. Pieces of a stream leave as they come. `HEAD` says what `GET` would, but for
+ * a length that nobody knows before it is compressed.
  *
  * **BREACH**: the length of a compressed answer tells whether what somebody made a browser send is also in what is secret there. Do not
  * compress pages that have both; `Content-Encoding: identity` or `no-transform` leaves one out, `compressible` whole types.
  */
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
+import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpPlatform from "effect/http/HttpPlatform"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import * as NodeCompression from "../node/NodeCompression.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -81,6 +84,21 @@ const platform = HttpPlatform.HttpPlatform.of({
   fileWebResponse: notHere
 })
 
+/**
+ * What answers `HEAD` without a body has one for `GET`: it stands in, and is never read. Without it the length of what is not
+ * compressed would be told, and the tag of it.
+ */
+const standIn: HttpEffect.PreResponseHandler = (request, response) => {
+  const { body, headers } = response
+  const length = Number(headers["content-length"] ?? 0)
+  const type = headers["content-type"]
+  return Effect.succeed(
+    request.method === "HEAD" && body._tag === "Empty" && type !== undefined && length > 0
+      ? HttpServerResponse.setBody(response, HttpBody.stream(Stream.empty, type, length))
+      : response
+  )
+}
+
 /** Around what handles requests. Default: `br`, then `gzip` and `deflate`, of 1,024 bytes and more. */
 export const middleware = (options?: Options) => {
   // It notes what is to be done with the answer, and wants a platform only then.
@@ -90,7 +108,7 @@ export const middleware = (options?: Options) => {
     platform
   )
   return <E, R>(app: Effect.Effect<Response, E, R>): Effect.Effect<Response, E, R | HttpServerRequest> =>
-    Effect.andThen(note, app)
+    Effect.andThen(HttpEffect.appendPreResponseHandler(standIn), Effect.andThen(note, app))
 }
 
 /** For all routes of the router. */

@@ -64,8 +64,11 @@ export interface Options<I, A, R, S extends Scheme> {
   readonly realm: string
   /** In the order in which they are offered: clients take the first they know. */
   readonly schemes: ReadonlyArray<S>
-  /** Of digests, in the order of preference. A store with `HA1` hashes may have one only. Default `["SHA-256", "MD5"]`: curl and browsers know at least one. */
-  readonly algorithms?: ReadonlyArray<"SHA-256" | "MD5"> | undefined
+  /**
+   * Of digests, in the order of preference. A store with `HA1` hashes may have one only, with and without `-sess`. Default
+   * `["SHA-256", "MD5"]`: curl and browsers know at least one.
+   */
+  readonly algorithms?: ReadonlyArray<Digest.Algorithm> | undefined
   /** How long a challenge is good for. Default 15 minutes. */
   readonly challengeLifetime?: Duration.Input | undefined
 }

@@ -8,6 +8,7 @@
  */
 import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpEffect from "effect/http/HttpEffect"
@@ -21,6 +22,8 @@ import type * as Scope from "effect/Scope"
 import { type Counts, NodeHttpConnections } from "../node/NodeHttpConnections.ts"
 import * as NodeHttpLimits from "../node/NodeHttpLimits.ts"
 import * as NodeHttpResponse from "../node/NodeHttpResponse.ts"
+import * as PeerKey from "../protocol/PeerKey.ts"
+import * as Protocol from "../protocol/Protocol.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import type { Listener } from "../reactor/Listener.ts"
 import { Reactor } from "../reactor/Reactor.ts"
@@ -55,6 +58,9 @@ export const bind = (
     )
   )
 
+/** A household, or a server, has 64 bits of addresses for the asking. */
+const peerOf = PeerKey.make(64)
+
 const nothing: Counts = { open: 0, accepted: 0, refused: 0, requests: 0, active: 0 }
 
 /** On a port that is open already; its owner closes it, and has chosen what TLS offers (`HttpAlpn.offering`). */
@@ -66,15 +72,24 @@ export const fromListener = (listener: Listener, options: NodeHttpLimits.Options
     middleware?: HttpMiddleware
   ): Effect.Effect<void, never, Scope.Scope> =>
     Effect.gen(function* () {
-      const context = withBodyMax(yield* Effect.context<never>(), limits.bodyBytesMax)
+      const stopping = Deferred.makeUnsafe<void>()
+      const context = Context.add(
+        withBodyMax(yield* Effect.context<never>(), limits.bodyBytesMax),
+        Protocol.Stopping,
+        Deferred.await(stopping)
+      )
       const handled = HttpEffect.toHandled(application, NodeHttpResponse.write, middleware)
-      const connections = new NodeHttpConnections(limits, context, handled as Effect.Effect<void>)
+      const connections = new NodeHttpConnections(limits, context, handled as Effect.Effect<void>, peerOf)
       const accepting = listener.acceptEach(connections.accept).pipe(
         Effect.tapCause((cause) => UnhandledFailure.report({ cause, place, peer: undefined })),
         Effect.forkDetach({ startImmediately: true })
       )
       yield* Effect.acquireRelease(accepting, (fiber) =>
-        connections.drainAfter(Effect.andThen(Fiber.interrupt(fiber), listener.stop))
+        connections.drainAfter({
+          settle: listener.settle,
+          stopAccepting: Effect.andThen(Fiber.interrupt(fiber), listener.stop),
+          tell: Effect.asVoid(Deferred.succeed(stopping, undefined))
+        })
       )
       current = connections
     })

@@ -14,6 +14,7 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Protocol from "../protocol/Protocol.ts"
 import * as Wire from "./ServerSentEventsWire.ts"
 
 export type { Event } from "./ServerSentEventsWire.ts"
@@ -51,7 +52,10 @@ export interface Counts {
 export interface ServerSentEvents {
   /** To all who listen, and those who come back. Gives its id: a new one, unless the event has its own. Waits for nobody. */
   readonly publish: (event: Wire.Event) => Effect.Effect<string, InvalidEvent>
-  /** Answers the request that is being handled: with what was missed since its `Last-Event-ID`, and what comes from now on. */
+  /**
+   * Answers the request that is being handled: with what was missed since its `Last-Event-ID`, and what comes from now on, until the
+   * server stops (`Protocol.stopping`): whoever listens comes back, to the next one.
+   */
   readonly respond: Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest>
   /** The same as bytes. */
   readonly listen: (lastEventId?: string) => Stream.Stream<Uint8Array>
@@ -134,6 +138,19 @@ export const make = (options: Options = {}): Effect.Effect<ServerSentEvents, nev
                 })
             ),
             (listener) => Effect.sync(() => void listeners.delete(listener))
+          ).pipe(
+            Effect.tap((listener) =>
+              Effect.forkScoped(
+                Effect.andThen(
+                  Protocol.stopping,
+                  Effect.sync(() => {
+                    listeners.delete(listener)
+                    Queue.endUnsafe(listener)
+                  })
+                ),
+                { startImmediately: true }
+              )
+            )
           ),
           (listener) => {
             const missed = lastEventId === undefined || lastEventId === "" ? [] : missedSince(lastEventId)

@@ -3,15 +3,18 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type { Owned } from "./IdentUsers.ts"
 
-/** The state of a connection that stands (`TCP_ESTABLISHED`). */
-const established = "01"
+/** States of a connection that stands, or is half over: `TCP_ESTABLISHED`, `FIN_WAIT1`, `FIN_WAIT2`, `CLOSE_WAIT`. */
+const standing: ReadonlySet<string> = new Set(["01", "04", "05", "08"])
+/** What no program has any more seems to be root's. */
+const nobodys = "0"
 
 /** The user id that has the connection, by the text of one of the tables. */
 export const ownerIn = (table: string, { local, peer }: Owned): number | undefined => {
   const ends = [endOf(local), endOf(peer)]
   for (const line of table.split("\n")) {
-    const [, from, to, state, , , , uid] = line.trim().split(/ +/)
-    if (state === established && from !== undefined && to !== undefined && uid !== undefined) {
+    const [, from, to, state = "", , , , uid, , inode] = line.trim().split(/ +/)
+    if (from === undefined || to === undefined || uid === undefined) continue
+    if (standing.has(state) && inode !== nobodys) {
       const row = [parseEnd(from), parseEnd(to)]
       if (row[0] === ends[0] && row[1] === ends[1] && /^[0-9]{1,10}$/.test(uid)) return Number(uid)
     }

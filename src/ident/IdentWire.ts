@@ -78,9 +78,9 @@ export const formatQuery = (query: Query): Result.Result<string, IdentError> =>
     ? Result.succeed(`${query.portOnServer}, ${query.portOnClient}`)
     : Result.fail(new IdentError({ operation: "ask", reason: new InvalidPort({ fault: "Local" }) }))
 
-const token = /^[^\0-\x20:,\x7f]{1,64}$/
-// RFC 1413: any octet but NUL, CR and LF; nothing that controls a terminal leaves here.
-const errorToken = /^(?:INVALID-PORT|NO-USER|HIDDEN-USER|UNKNOWN-ERROR|X[^\0-\x20:\x7f]{1,63})$/
+// RFC 1413 §6: tokens are of ASCII, and nothing of it that controls a terminal.
+const token = /^[!-+\--9;-~]{1,64}$/
+const errorToken = /^(?:INVALID-PORT|NO-USER|HIDDEN-USER|UNKNOWN-ERROR|X[!-9;-~]{1,63})$/
 
 /** The answer to a query. What cannot be said, such as a user of more than 512 bytes, is said as `UNKNOWN-ERROR`. */
 export const formatAnswer = ({ portOnClient, portOnServer }: Query, answer: Answer): string => {

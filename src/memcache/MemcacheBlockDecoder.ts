@@ -38,6 +38,10 @@ export abstract class BlockDecoder<out Frame> extends SizedDecoder<Frame> {
     this.head = ""
   }
 
+  get isBetween(): boolean {
+    return this.skipBytes === 0 && this.bufferedBytes === 0
+  }
+
   override next(): Frame | undefined {
     while (this.failure === undefined) {
       if (this.skipBytes > 0) {
@@ -48,6 +52,14 @@ export abstract class BlockDecoder<out Frame> extends SizedDecoder<Frame> {
       }
       if (this.blockBytes >= 0) {
         const n = this.blockBytes
+        if (this.gatheredBytes === 0 && this.end - this.at >= n + 2) {
+          this.blockBytes = -1
+          this.head = ""
+          const block = this.take(n)!
+          const end = this.at
+          this.at += 2
+          return this.blockRead(block, this.chunk[end] === 13 && this.chunk[end + 1] === 10)
+        }
         const bytes = this.take(n + 2)
         if (bytes === undefined) return this.unfinished()
         this.blockBytes = -1

@@ -25,6 +25,14 @@ export interface StoreOptions {
   readonly expiry?: Duration.Input | undefined
 }
 
+export interface SetOptions extends StoreOptions {
+  /**
+   * Goes on as soon as it is sent: nobody hears whether it was stored. If the server complains of the line all the same, the
+   * connection ends. Default false.
+   */
+  readonly noreply?: boolean | undefined
+}
+
 export interface MetaReply {
   /** `HD`, `VA`, `EN`, `NF`, `NS`, `EX`, `MN`, `ME`. */
   readonly status: string
@@ -43,7 +51,7 @@ export interface Cache<out E> {
   readonly getMany: (keys: Iterable<string>) => Effect.Effect<ReadonlyMap<string, ValueWithCas>, E>
   readonly getAndTouch: (key: string, expiry: Duration.Input) => Effect.Effect<Value | undefined, E>
   /** Text is UTF-8. */
-  readonly set: (key: string, value: Bytes, options?: StoreOptions) => Effect.Effect<void, E>
+  readonly set: (key: string, value: Bytes, options?: SetOptions) => Effect.Effect<void, E>
   /** Only if there is none. Whether it was stored. */
   readonly add: (key: string, value: Bytes, options?: StoreOptions) => Effect.Effect<boolean, E>
   /** Only if there is one. */
@@ -150,7 +158,15 @@ export const make = <E>(
 
   const counting = (operation: "incr" | "decr", key: string, delta: bigint | number) =>
     Effect.flatMap(
-      ask(key, Command.count(operation, key, BigInt(delta))),
+      // `count` refuses what is below 0.
+      ask(
+        key,
+        Command.count(
+          operation,
+          key,
+          typeof delta === "number" && !Number.isSafeInteger(delta) ? -1n : BigInt(delta)
+        )
+      ),
       ([reply]): Effect.Effect<bigint | undefined, MemcacheError> => {
         const line = reply!.line.trimEnd()
         if (line === "NOT_FOUND") return Effect.undefined
@@ -192,7 +208,12 @@ export const make = <E>(
       return found
     }),
     getAndTouch: (key, expiry) => Effect.flatMap(timeOf(expiry), (time) => getting(`gat ${time}`, key)),
-    set: (key, value, options = {}) => storing("set", key, value, options, { STORED: undefined }),
+    set: (key, value, options = {}) =>
+      options.noreply === true
+        ? Effect.flatMap(timeOf(options.expiry), (time) =>
+            Effect.asVoid(ask(key, Command.storeQuietly(key, bytesOf(value), options.flags ?? 0, time)))
+          )
+        : storing("set", key, value, options, { STORED: undefined }),
     add: (key, value, options = {}) => storing("add", key, value, options, isStored),
     replace: (key, value, options = {}) => storing("replace", key, value, options, isStored),
     append: (key, value) => storing("append", key, value, {}, isStored),

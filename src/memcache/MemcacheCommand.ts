@@ -1,4 +1,5 @@
 /** What a client says, one value for a command: its bytes, and which reply is its last one. Pure. */
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { MemcacheError, Unsayable } from "./MemcacheError.ts"
 import type { Reply } from "./MemcacheReplyWire.ts"
@@ -10,6 +11,10 @@ export interface Command {
   readonly line: string
   readonly block: Uint8Array | undefined
   readonly isLast: (reply: Reply) => boolean
+  /** Whether it can be a reply to this, and not to something else. An error always can. */
+  readonly isAnswer: (reply: Reply) => boolean
+  /** No answer comes. Default one does. */
+  readonly isQuiet?: boolean | undefined
 }
 
 export type Said = Result.Result<Command, MemcacheError>
@@ -51,23 +56,48 @@ const withKey = (operation: string, key: string, f: (key: string) => Command): S
     : Result.succeed(f(bytes))
 }
 
-const simple = (operation: string, line: string): Command => ({
+const simple = (operation: string, line: string, isAnswer: Command["isAnswer"]): Command => ({
   operation,
   line,
   block: undefined,
-  isLast: always
+  isLast: always,
+  isAnswer
 })
+
+const says = (pattern: RegExp) => (reply: Reply) => reply.block === undefined && pattern.test(reply.line)
+const isStoreAnswer = says(/^(STORED|NOT_STORED|EXISTS|NOT_FOUND)$/)
+const isDeleteAnswer = says(/^(DELETED|NOT_FOUND)$/)
+const isTouchAnswer = says(/^(TOUCHED|NOT_FOUND)$/)
+/** A number that got shorter has spaces behind it. */
+const isCountAnswer = says(/^(\d{1,20} *|NOT_FOUND)$/)
+const isStatsAnswer = says(/^(STAT .*|END|RESET)$/)
+const isVersionAnswer = says(/^VERSION /)
+const isOk = says(/^OK$/)
+const isMetaAnswer = ({ block, line }: Reply): boolean =>
+  block === undefined ? /^(HD|EN|NF|NS|EX|MN|ME)( |$)/.test(line) : line.startsWith("VA ")
+
+/** Values of these keys (as on the wire), and the end of them. */
+const isValueOf = (keys: ReadonlyArray<string>): Command["isAnswer"] => {
+  const known = keys.length === 1 ? undefined : new Set(keys)
+  return ({ block, line }) => {
+    if (block === undefined) return line === "END"
+    if (!line.startsWith("VALUE ")) return false
+    const key = line.slice(6, line.indexOf(" ", 6))
+    return known === undefined ? key === keys[0] : known.has(key)
+  }
+}
 
 /** `get`, `gets`, `gat TIME`, `gats TIME` of some keys. */
 export const get = (command: string, keys: ReadonlyArray<string>): Said => {
   const operation = command.split(" ", 1)[0]!
-  const words = [command]
+  const all: Array<string> = []
   for (const key of keys) {
     const bytes = keyOf(key)
-    if (bytes === undefined) return withKey(operation, key, () => simple(operation, ""))
-    words.push(bytes)
+    if (bytes === undefined) return withKey(operation, key, () => simple(operation, "", always))
+    all.push(bytes)
   }
-  return Result.succeed({ operation, line: words.join(" "), block: undefined, isLast: isEnd })
+  const line = `${command} ${all.join(" ")}`
+  return Result.succeed({ operation, line, block: undefined, isLast: isEnd, isAnswer: isValueOf(all) })
 }
 
 export const store = (
@@ -85,20 +115,40 @@ export const store = (
     operation,
     line: `${operation} ${bytes} ${flags} ${time} ${value.length}${cas === undefined ? "" : ` ${cas}`}`,
     block: value,
-    isLast: always
+    isLast: always,
+    isAnswer: isStoreAnswer
   }))
 }
 
+/** `set` that is not answered. */
+export const storeQuietly = (key: string, value: Uint8Array, flags: number, time: number): Said =>
+  Result.map(store("set", key, value, flags, time), (command) => ({
+    ...command,
+    line: `${command.line} noreply`,
+    isQuiet: true
+  }))
+
+/** The first command of who logs in (doc/protocol.txt, Authentication). */
+export const login = (user: string, password: Redacted.Redacted): Said => {
+  const secret = Redacted.value(password)
+  return /^[^\s\p{Cc}]+$/u.test(user) && !/\p{Cc}/u.test(secret)
+    ? Result.map(store("set", "login", Buffer.from(`${user} ${secret}`), 0, 0), (command) => ({
+        ...command,
+        operation: "login"
+      }))
+    : unsayable("login", "a user has no spaces, and neither it nor a password control characters")
+}
+
 export const remove = (key: string): Said =>
-  withKey("delete", key, (bytes) => simple("delete", `delete ${bytes}`))
+  withKey("delete", key, (bytes) => simple("delete", `delete ${bytes}`, isDeleteAnswer))
 
 export const count = (operation: "incr" | "decr", key: string, delta: bigint): Said =>
   delta < 0n || delta >= 2n ** 64n
     ? unsayable(operation, "a delta is 0 to 2^64 - 1")
-    : withKey(operation, key, (bytes) => simple(operation, `${operation} ${bytes} ${delta}`))
+    : withKey(operation, key, (bytes) => simple(operation, `${operation} ${bytes} ${delta}`, isCountAnswer))
 
 export const touch = (key: string, time: number): Said =>
-  withKey("touch", key, (bytes) => simple("touch", `touch ${bytes} ${time}`))
+  withKey("touch", key, (bytes) => simple("touch", `touch ${bytes} ${time}`, isTouchAnswer))
 
 export const stats = (about: string): Said =>
   /^[a-z_ ]*$/.test(about)
@@ -106,17 +156,18 @@ export const stats = (about: string): Said =>
         operation: "stats",
         line: about === "" ? "stats" : `stats ${about}`,
         block: undefined,
-        isLast: isStatsEnd
+        isLast: isStatsEnd,
+        isAnswer: isStatsAnswer
       })
     : unsayable("stats", "statistics have names of letters")
 
-export const version: Said = Result.succeed(simple("version", "version"))
+export const version: Said = Result.succeed(simple("version", "version", isVersionAnswer))
 export const verbosity = (level: number): Said =>
   Number.isInteger(level) && level >= 0
-    ? Result.succeed(simple("verbosity", `verbosity ${level}`))
+    ? Result.succeed(simple("verbosity", `verbosity ${level}`, isOk))
     : unsayable("verbosity", "a level is a whole number")
 export const flushAll = (delay: number): Said =>
-  Result.succeed(simple("flush_all", delay === 0 ? "flush_all" : `flush_all ${delay}`))
+  Result.succeed(simple("flush_all", delay === 0 ? "flush_all" : `flush_all ${delay}`, isOk))
 
 const metaFlag = /^[A-Za-z][!-~]{0,120}$/
 
@@ -131,11 +182,12 @@ export const meta = (
   if (wrong !== undefined) return unsayable(command, `"${wrong}" cannot be a flag here`)
   if ((command === "ms") !== (value !== undefined))
     return unsayable(command, "ms has a value, the others have none")
-  if (command === "mn") return Result.succeed(simple("mn", "mn"))
+  if (command === "mn") return Result.succeed(simple("mn", "mn", isMetaAnswer))
   return withKey(command, key, (bytes) => ({
     operation: command,
     line: [command, bytes, ...(value === undefined ? [] : [value.length]), ...flags].join(" "),
     block: value,
-    isLast: always
+    isLast: always,
+    isAnswer: isMetaAnswer
   }))
 }

@@ -7,14 +7,18 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
-import { type Command, encode, isError } from "./MemcacheCommand.ts"
+import { type Command, encode, isError, login } from "./MemcacheCommand.ts"
 import {
   Busy,
   ClientError,
+  Exposed,
+  LoginRefused,
   Lost,
   Malformed,
   MemcacheError,
@@ -26,11 +30,23 @@ import {
 import * as MemcacheReplyWire from "./MemcacheReplyWire.ts"
 import type { Reply } from "./MemcacheReplyWire.ts"
 
+export interface Login {
+  readonly user: string
+  readonly password: Redacted.Redacted
+  /** Also to another machine without TLS, where others can read it. Default false. */
+  readonly unprotected?: boolean | undefined
+}
+
 export interface Options extends MemcacheReplyWire.Options {
   /** How long an answer may take. Default 10 seconds; Twisted has 60. */
   readonly timeout?: Duration.Input | undefined
   /** Commands that may wait for their answers. Default 65,536. */
   readonly pendingMax?: number | undefined
+  /**
+   * Says first who we are, by memcached's text authentication; a server that asks nobody stores it, under the key `login`. Commands do
+   * not wait for the answer. Default: nobody.
+   */
+  readonly login?: Login | undefined
 }
 
 export interface Connection {
@@ -49,10 +65,13 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => line.fail(new Lost({ detail: "the connection was closed" })))
   )
+  if (options.login !== undefined) yield* line.enter(options.login)
   return { call: line.call }
 })
 
 interface Pending {
+  /** What comes may be about a command before it, which wanted no answer. */
+  readonly isAmbiguous: boolean
   readonly command: Command
   readonly replies: Array<Reply>
   readonly deadline: number
@@ -71,6 +90,10 @@ class Line {
   private first = 0
   private readonly sending = Semaphore.makeUnsafe(1)
   private over: MemcacheReason | undefined = undefined
+  /** A command that wants no answer was sent, and none behind it that wants one. */
+  private isQuiet = false
+  /** Hears the answer to the login. */
+  private entering: Pending | undefined = undefined
 
   constructor(transport: Transport, clock: Clock.Clock, options: Options) {
     this.transport = transport
@@ -81,14 +104,31 @@ class Line {
   }
 
   readonly call = (command: Command): Effect.Effect<ReadonlyArray<Reply>, MemcacheError> =>
-    Effect.flatMap(this.sending.withPermits(1)(Effect.uninterruptible(this.send(command))), (pending) =>
-      Effect.callback<ReadonlyArray<Reply>, MemcacheError>((resume) => {
+    Effect.flatMap(this.sending.withPermits(1)(Effect.uninterruptible(this.send(command))), (pending) => {
+      if (command.isQuiet === true) return nothing
+      return Effect.callback<ReadonlyArray<Reply>, MemcacheError>((resume) => {
         if (pending.exit !== undefined) return resume(pending.exit)
         pending.resume = resume
         // The answer is dropped when it comes.
         return Effect.sync(() => void (pending.resume = undefined))
       })
-    )
+    })
+
+  /** Says who we are. What is wrong with it is what all others hear. */
+  enter({ password, unprotected, user }: Login): Effect.Effect<void> {
+    const said = login(user, password)
+    const refused = (reason: MemcacheReason) => {
+      this.fail(reason)
+      return this.transport.abort
+    }
+    if (said._tag === "Failure") return Effect.suspend(() => refused(said.failure.reason))
+    if (unprotected !== true && !isPrivate(this.transport))
+      return Effect.suspend(() => refused(new Exposed()))
+    return Effect.matchEffect(this.send(said.success), {
+      onSuccess: (pending) => Effect.sync(() => void (this.entering = pending)),
+      onFailure: () => Effect.void
+    })
+  }
 
   /** In line, and on its way: nothing comes between the two, or answers would go astray. */
   private send(command: Command): Effect.Effect<Pending, MemcacheError> {
@@ -99,8 +139,18 @@ class Line {
         return Effect.fail(new MemcacheError({ operation, reason: new Busy({ limit: this.pendingMax }) }))
       }
       const deadline = this.clock.currentTimeMillisUnsafe() + this.timeoutMillis
-      const pending: Pending = { command, replies: [], deadline, exit: undefined, resume: undefined }
-      this.pending.push(pending)
+      const { isQuiet } = this
+      this.isQuiet = command.isQuiet === true
+      const pending: Pending = {
+        isAmbiguous: isQuiet,
+        command,
+        replies: [],
+        deadline,
+        exit: undefined,
+        resume: undefined
+      }
+      if (this.isQuiet) pending.exit = nothing
+      else this.pending.push(pending)
       const pieces = encode(command)
       const sent =
         pieces.length === 1
@@ -147,8 +197,20 @@ class Line {
     const pending = this.pending[this.first]
     if (pending === undefined) return this.fail(new Malformed({ detail: "an answer that nobody asked for" }))
     const { command, replies } = pending
+    const { block, line } = reply
+    // Nobody knows any more which answer is whose.
+    if (!command.isAnswer(reply) && !(block === undefined && isError(line))) {
+      return this.fail(new Malformed({ detail: `no answer to ${command.operation}: ${line.slice(0, 80)}` }))
+    }
     replies.push(reply)
     if (!command.isLast(reply)) return
+    if (pending === this.entering && line !== "STORED") {
+      return this.fail(new LoginRefused({ detail: line.replace(/^CLIENT_ERROR /, "") }))
+    }
+    if (pending.isAmbiguous && block === undefined && isError(line)) {
+      // Whatever it is about: if not about this command, all answers that follow would be taken for others.
+      return this.fail(new Malformed({ detail: `a complaint, perhaps of a command before: ${line}` }))
+    }
     if (++this.first === this.pending.length) {
       this.pending = []
       this.first = 0
@@ -158,8 +220,8 @@ class Line {
     }
     settle(
       pending,
-      reply.block === undefined && isError(reply.line)
-        ? Effect.fail(new MemcacheError({ operation: command.operation, reason: reasonOf(reply.line) }))
+      block === undefined && isError(line)
+        ? Effect.fail(new MemcacheError({ operation: command.operation, reason: reasonOf(line) }))
         : Effect.succeed(replies)
     )
   }
@@ -176,6 +238,12 @@ class Line {
     }
   }
 }
+
+const nothing = Effect.succeed<ReadonlyArray<Reply>>([])
+
+/** Whether what is sent can be read by none but the two, as far as the connection tells. */
+const isPrivate = ({ peer, security }: Transport): boolean =>
+  security._tag !== "Plain" || !NetAddress.isInetAddress(peer) || NetAddress.isLoopback(peer.address)
 
 const settle = (pending: Pending, exit: Effect.Effect<ReadonlyArray<Reply>, MemcacheError>): void => {
   pending.exit = exit

@@ -18,6 +18,8 @@ export class MemcacheCounters {
   cas_badval = 0
   touch_hits = 0
   touch_misses = 0
+  auth_cmds = 0
+  auth_errors = 0
   bytes_read = 0
   bytes_written = 0
   total_connections = 0

@@ -89,7 +89,25 @@ export class Busy extends Data.TaggedError("Busy")<{ readonly limit: number }> {
   }
 }
 
+/** The server does not know the user, or not by that password. */
+export class LoginRefused extends Data.TaggedError("LoginRefused")<{ readonly detail: string }> {
+  readonly fault: Fault = "Local"
+  override get message(): string {
+    return `the server refused the login: ${visible(this.detail)}`
+  }
+}
+
+/** A password that was not sent: others could have read it on its way. */
+export class Exposed extends Data.TaggedError("Exposed")<{}> {
+  readonly fault: Fault = "Local"
+  override get message(): string {
+    return "the password would go to another machine without TLS"
+  }
+}
+
 export type MemcacheReason =
+  | LoginRefused
+  | Exposed
   | NoSuchCommand
   | ClientError
   | ServerError

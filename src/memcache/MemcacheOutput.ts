@@ -3,14 +3,44 @@
 /** Values of this size and more are not copied. */
 const copiedBytesMax = 4_096
 const bufferBytes = 16_384
+const none = Buffer.alloc(0)
+
+/** A buffer that outputs share, so that a connection that says nothing has none. */
+export class OutputBuffer {
+  private buffer: Buffer = none
+  private at = 0
+  private isLent = false
+
+  /** A buffer with room for so many bytes, and where to begin. Whoever has the one before keeps it for himself. */
+  lend(size: number): { readonly buffer: Buffer; readonly at: number } {
+    if (this.isLent || this.buffer.length - this.at < size) {
+      // Not from a pool: what is written is all that is ever shown of it.
+      this.buffer = Buffer.allocUnsafeSlow(Math.max(bufferBytes, size))
+      this.at = 0
+    }
+    this.isLent = true
+    return { buffer: this.buffer, at: this.at }
+  }
+
+  giveBack(buffer: Buffer, at: number): void {
+    if (buffer !== this.buffer) return
+    this.at = at
+    this.isLent = false
+  }
+}
 
 export class MemcacheOutput {
   /** What waits to be taken. */
   bytes = 0
-  private buffer: Buffer = Buffer.alloc(0)
+  private readonly shared: OutputBuffer
+  private buffer: Buffer = none
   private from = 0
   private at = 0
   private pieces: Array<Uint8Array> = []
+
+  constructor(shared = new OutputBuffer()) {
+    this.shared = shared
+  }
 
   /** A character for each byte. */
   text(text: string): void {
@@ -33,7 +63,7 @@ export class MemcacheOutput {
 
   /** Everything, in order; it is somebody else's then. */
   take(): ReadonlyArray<Uint8Array> {
-    this.cut()
+    this.release()
     const { pieces } = this
     this.pieces = []
     this.bytes = 0
@@ -45,11 +75,18 @@ export class MemcacheOutput {
     this.from = this.at
   }
 
+  private release(): void {
+    this.cut()
+    this.shared.giveBack(this.buffer, this.at)
+    this.buffer = none
+    this.from = this.at = 0
+  }
+
   private reserve(size: number): void {
     if (this.buffer.length - this.at >= size) return
-    this.cut()
-    // Not from a pool: what is written is all that is ever shown of it.
-    this.buffer = Buffer.allocUnsafeSlow(Math.max(bufferBytes, size))
-    this.from = this.at = 0
+    this.release()
+    const { at, buffer } = this.shared.lend(size)
+    this.buffer = buffer
+    this.from = this.at = at
   }
 }

@@ -1,5 +1,5 @@
 /** One line of a client: what it asks for, or that it announces a value. Pure. */
-import { flagsMax, isKey, seconds, uint64, unsigned } from "./MemcacheWire.ts"
+import { type Cas, casOf, flagsMax, isKey, seconds, uint64, unsigned } from "./MemcacheWire.ts"
 
 export type Request =
   | {
@@ -36,8 +36,8 @@ export interface Store {
   readonly key: string
   readonly flags: number
   readonly time: number
-  /** For `cas`. */
-  readonly cas: bigint
+  /** For `cas`: what the item must have. */
+  readonly compared: Cas | undefined
   readonly noreply: boolean
   readonly value: Uint8Array
 }
@@ -58,11 +58,13 @@ export interface Invalid {
   readonly reply: string
   /** Whether the connection ends: what follows cannot be trusted to be commands. */
   readonly isFatal: boolean
+  /** A key whose value is not what the client wants any more, though the new one could not be stored. */
+  readonly drops?: string | undefined
 }
 
 /** A request whose value comes next. */
 export interface Storing {
-  readonly request: Store | Meta | Invalid
+  readonly request: ((Store | Meta) & { value: Uint8Array }) | Invalid
   readonly blockBytes: number
 }
 
@@ -76,21 +78,38 @@ const unknown = invalid("ERROR")
 const http = invalid("", true)
 export const badChunk = invalid("CLIENT_ERROR bad data chunk", true)
 
-export const tooLarge = (request: Storing["request"]): Invalid =>
-  request._tag === "Store" && request.noreply
-    ? invalid("")
-    : invalid("SERVER_ERROR object too large for cache")
+const tooLargeText = "SERVER_ERROR object too large for cache"
+
+/** In the place of a value that was too large. What was there before is not to be found any more, as if it were the new one. */
+export const tooLarge = (request: Storing["request"]): Invalid => {
+  if (request._tag === "Invalid") return invalid(tooLargeText)
+  const drops = request._tag === "Meta" || request.mode === "set" ? request.key : undefined
+  const isQuiet = request._tag === "Store" && request.noreply
+  return { ...invalid(isQuiet ? "" : tooLargeText), drops }
+}
 
 /** More bytes than any block has: with such a length nobody can tell where the next command is. */
 const blockBytesLimit = 2 ** 31
 
+/** What stands between spaces, however many of them. */
 const wordsOf = (line: string): ReadonlyArray<string> => {
-  const words = line.split(" ")
-  return words.includes("") ? words.filter((word) => word !== "") : words
+  const words: Array<string> = []
+  let from = 0
+  for (let at = line.indexOf(" "); at >= 0; at = line.indexOf(" ", from)) {
+    if (at > from) words.push(line.slice(from, at))
+    from = at + 1
+  }
+  if (from < line.length) words.push(line.slice(from))
+  return words
 }
 
 /** What a line, without its end, means. */
 export const parse = (line: string): Request | Storing => {
+  // One key: most of what is ever asked.
+  if (line.startsWith("get ") && line.length > 4 && !line.includes(" ", 4)) {
+    const key = line.slice(4)
+    return isKey(key) ? { _tag: "Get", keys: [key], withCas: false, time: undefined } : badFormat
+  }
   const words = wordsOf(line)
   switch (words[0]) {
     case "get":
@@ -143,6 +162,10 @@ export const parse = (line: string): Request | Storing => {
   }
 }
 
+/** Who wants no answer is not told what is wrong, either: nobody knows whose that would be. */
+const complaint = (words: ReadonlyArray<string>, reply: string): Invalid =>
+  invalid(isNoreply(words) ? "" : reply)
+
 const isNoreply = (words: ReadonlyArray<string>): boolean => words.at(-1) === "noreply"
 
 const getting = (
@@ -166,12 +189,17 @@ const storing = (mode: Mode, words: ReadonlyArray<string>): Request | Storing =>
   if (blockBytes === undefined) return { ...badFormat, isFatal: true }
   const flags = unsigned(flagsText, flagsMax)
   const time = seconds(timeText)
-  const cas = mode === "cas" ? uint64(casText) : 0n
-  if (!isKey(key) || flags === undefined || time === undefined || cas === undefined) {
-    return { request: badFormat, blockBytes }
+  const compared = mode === "cas" ? casOf(casText) : undefined
+  if (
+    !isKey(key) ||
+    flags === undefined ||
+    time === undefined ||
+    (mode === "cas" && compared === undefined)
+  ) {
+    return { request: words.length > count ? complaint(words, badFormat.reply) : badFormat, blockBytes }
   }
   const noreply = words.length > count && isNoreply(words)
-  return { request: { _tag: "Store", mode, key, flags, time, cas, noreply, value: none }, blockBytes }
+  return { request: { _tag: "Store", mode, key, flags, time, compared, noreply, value: none }, blockBytes }
 }
 
 const deleting = (words: ReadonlyArray<string>): Request => {
@@ -181,26 +209,26 @@ const deleting = (words: ReadonlyArray<string>): Request => {
   if (words.length > 4 || !isZero) {
     return invalid("CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]")
   }
-  return isKey(key) ? { _tag: "Delete", key, noreply: isNoreply(words) } : badFormat
+  return isKey(key) ? { _tag: "Delete", key, noreply: isNoreply(words) } : complaint(words, badFormat.reply)
 }
 
 const counting = (words: ReadonlyArray<string>): Request => {
   const [command, key = "", deltaText] = words
   if (words.length < 3 || words.length > 4) return unknown
-  if (!isKey(key)) return badFormat
+  if (!isKey(key)) return complaint(words, badFormat.reply)
   const delta = uint64(deltaText)
   return delta === undefined
-    ? invalid("CLIENT_ERROR invalid numeric delta argument")
+    ? complaint(words, "CLIENT_ERROR invalid numeric delta argument")
     : { _tag: "Count", key, isDown: command === "decr", delta, noreply: isNoreply(words) }
 }
 
 const touching = (words: ReadonlyArray<string>): Request => {
   const [, key = "", timeText] = words
   if (words.length < 3 || words.length > 4) return unknown
-  if (!isKey(key)) return badFormat
+  if (!isKey(key)) return complaint(words, badFormat.reply)
   const time = seconds(timeText)
   return time === undefined
-    ? invalid("CLIENT_ERROR invalid exptime argument")
+    ? complaint(words, "CLIENT_ERROR invalid exptime argument")
     : { _tag: "Touch", key, time, noreply: isNoreply(words) }
 }
 
@@ -210,7 +238,7 @@ const flushing = (words: ReadonlyArray<string>): Request => {
   if (delayText === undefined || delayText === "noreply") return { _tag: "FlushAll", delay: 0, noreply }
   const delay = seconds(delayText)
   return delay === undefined
-    ? invalid("CLIENT_ERROR invalid exptime argument")
+    ? complaint(words, "CLIENT_ERROR invalid exptime argument")
     : { _tag: "FlushAll", delay, noreply }
 }
 
@@ -224,15 +252,13 @@ const meta = (command: Meta["command"], words: ReadonlyArray<string>): Request |
   const request: Meta | Invalid =
     key === undefined && flags.includes("b")
       ? invalid("CLIENT_ERROR error decoding key")
-      : key === undefined || flags.length > flagsCountMax
+      : key === undefined
         ? badFormat
         : { _tag: "Meta", command, key, flags, value: none }
   if (!isStore) return request
   const blockBytes = unsigned(sizeText, blockBytesLimit)
   return blockBytes === undefined ? { ...badFormat, isFatal: true } : { request, blockBytes }
 }
-
-const flagsCountMax = 32
 
 /** Any bytes can be a key this way; what it says then is a character for each of them. */
 const fromBase64 = (text: string): string | undefined => {

@@ -20,9 +20,14 @@ export interface Options {
 }
 
 /** Requests from bytes. Their values are views of the pieces that came, or copies: whoever keeps one copies it. */
-export const decoder = (options: Options = {}): Decoder<Request> => new RequestDecoder(options)
+export const decoder = (options: Options = {}): RequestDecoder => new FromBytes(options)
 
-class RequestDecoder extends BlockDecoder<Request> {
+export interface RequestDecoder extends Decoder<Request> {
+  /** Nothing of a request has come that is not whole. */
+  readonly isBetween: boolean
+}
+
+class FromBytes extends BlockDecoder<Request> {
   private readonly valueBytesMax: number
   private awaiting: Line.Storing | undefined = undefined
 
@@ -46,6 +51,8 @@ class RequestDecoder extends BlockDecoder<Request> {
   protected override blockRead(block: Uint8Array, isWhole: boolean): Request {
     const { request } = this.awaiting!
     this.awaiting = undefined
-    return isWhole && request._tag !== "Invalid" ? { ...request, value: block } : Line.badChunk
+    if (!isWhole || request._tag === "Invalid") return Line.badChunk
+    request.value = block
+    return request
   }
 }

@@ -8,17 +8,18 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Protocol from "../protocol/Protocol.ts"
+import { Deadlines } from "../protocol/Deadlines.ts"
 import * as Idle from "../protocol/Idle.ts"
 import * as Server from "../protocol/Server.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import type { Reactor } from "../reactor/Reactor.ts"
 import type { ListenError, TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
+import { MemcacheConversation } from "./MemcacheConversation.ts"
 import { MemcacheEngine } from "./MemcacheEngine.ts"
-import { MemcacheOutput } from "./MemcacheOutput.ts"
-import * as MemcacheRequestWire from "./MemcacheRequestWire.ts"
-import { MemcacheSession } from "./MemcacheSession.ts"
+import { MemcacheLeaving } from "./MemcacheLeaving.ts"
 import { MemcacheStore } from "./MemcacheStore.ts"
+import type { Authenticate } from "./MemcacheUsers.ts"
 
 /** The port that IANA gave it. */
 export const port = 11_211
@@ -30,6 +31,13 @@ export interface Options {
   readonly lineBytesMax?: number | undefined
   /** How long a connection may say nothing. Default: for ever, as memcached. */
   readonly idleTimeout?: Duration.Input | undefined
+  /**
+   * Who may use it, by memcached's text authentication. The password goes as it is: over TLS, or where nobody else listens. Default:
+   * whoever connects. Ready: `MemcacheUsers.memory`.
+   */
+  readonly authenticate?: Authenticate | undefined
+  /** How long a connection may take to log in. Default 10 seconds. */
+  readonly loginTimeout?: Duration.Input | undefined
 }
 
 /** Made once: all connections of the protocol share the store and the counters. */
@@ -38,52 +46,41 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Protocol.Protocol<Transport, TransportError>, never, MemcacheStore> {
   const store = yield* MemcacheStore
   const clock = yield* Clock.Clock
+  const { authenticate, idleTimeout, lineBytesMax, loginTimeout = "10 seconds", valueBytesMax } = options
   const startedAt = clock.currentTimeMillisUnsafe()
-  const engine = new MemcacheEngine(store, { valueBytesMax: options.valueBytesMax, startedAt })
+  const asksWho = authenticate !== undefined
+  const engine = new MemcacheEngine(store, { valueBytesMax, startedAt, asksWho })
+  const shared = { authenticate, clock, engine, lineBytesMax, valueBytesMax }
+  const leaving = new MemcacheLeaving()
   const { counters } = engine
 
-  const converse = (transport: Transport): Effect.Effect<void, TransportError> => {
-    const decoder = MemcacheRequestWire.decoder(options)
-    const output = new MemcacheOutput()
-    const session = new MemcacheSession(engine, output)
-
-    const send = (): Effect.Effect<void, TransportError> => {
-      counters.bytes_written += output.bytes
-      const pieces = output.take()
-      if (pieces.length === 1) return transport.send(pieces[0]!)
-      return pieces.length === 0 ? Effect.void : Effect.forEach(pieces, transport.send, { discard: true })
-    }
-    const answer = (): Effect.Effect<void, TransportError | Closing> => {
-      const next = session.run(decoder, clock.currentTimeMillisUnsafe())
-      if (next === "Input") return output.bytes === 0 ? Effect.void : send()
-      // No more is made before what there is has left.
-      if (next === "Send") return Effect.flatMap(send(), answer)
-      return Effect.andThen(send(), closing)
-    }
-    return Effect.suspend(() => {
+  const converse = (transport: Transport): Effect.Effect<void, TransportError> =>
+    Effect.flatMap(Protocol.Stopping, (stopping) => {
+      const conversation = new MemcacheConversation(transport, shared)
       counters.total_connections++
       counters.curr_connections++
-      return transport
-        .receiveEach((bytes) => {
-          counters.bytes_read += bytes.length
-          decoder.push(bytes)
-          return answer()
-        })
-        .pipe(
-          Effect.catchIf(isClosing, () => Effect.void),
-          Effect.ensuring(Effect.sync(() => void counters.curr_connections--))
-        )
+      return Effect.acquireUseRelease(
+        leaving.join(stopping, conversation),
+        () => (asksWho ? inTime(conversation) : conversation.run),
+        (leftOut) =>
+          Effect.sync(() => {
+            counters.curr_connections--
+            leftOut()
+          })
+      )
     })
-  }
-  return options.idleTimeout === undefined ? converse : Idle.over(options.idleTimeout)(converse)
-})
 
-/** Ends the loop of a connection; nobody else hears of it. */
-class Closing {
-  readonly _tag = "Closing"
-}
-const closing = Effect.fail(new Closing())
-const isClosing = (error: TransportError | Closing): error is Closing => error instanceof Closing
+  const logins = new Deadlines(loginTimeout)
+  const inTime = (conversation: MemcacheConversation) =>
+    Effect.acquireUseRelease(
+      logins.add(() => {
+        if (!conversation.isLoggedIn) conversation.end()
+      }),
+      () => conversation.run,
+      (deadline) => Effect.sync(() => logins.remove(deadline))
+    )
+  return idleTimeout === undefined ? converse : Idle.over(idleTimeout)(converse)
+})
 
 /** The protocol as a service, so that several servers share one cache. */
 export class MemcacheProtocol extends Protocol.Service<MemcacheProtocol, Transport>()(

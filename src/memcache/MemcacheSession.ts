@@ -7,7 +7,7 @@ import type { Decoder } from "../framing/Decoder.ts"
 import type { MemcacheEngine } from "./MemcacheEngine.ts"
 import { meta } from "./MemcacheMeta.ts"
 import type { MemcacheOutput } from "./MemcacheOutput.ts"
-import { stats } from "./MemcacheStats.ts"
+import { stats, version } from "./MemcacheStats.ts"
 import type { Request, Store } from "./MemcacheRequestLine.ts"
 
 type Get = Extract<Request, { readonly _tag: "Get" }>
@@ -24,6 +24,8 @@ export class MemcacheSession {
   /** A `get` of many keys, in the middle of it. */
   private getting: Get | undefined = undefined
   private place = 0
+  /** How many requests were taken. */
+  answered = 0
 
   constructor(engine: MemcacheEngine, output: MemcacheOutput) {
     this.engine = engine
@@ -42,6 +44,7 @@ export class MemcacheSession {
         if (decoder.failure.reason._tag === "FrameTooLong") output.text("CLIENT_ERROR line too long\r\n")
         return "Close"
       }
+      this.answered++
       if (!this.answer(request, now)) return "Close"
     }
   }
@@ -77,6 +80,8 @@ export class MemcacheSession {
         else {
           counters.touch_hits++
           item.expiresAt = this.engine.expiry(request.time, now)
+          item.wasFetched = true
+          item.accessedAt = now
         }
         this.say(item === undefined ? "NOT_FOUND" : "TOUCHED", request.noreply)
         return true
@@ -103,6 +108,7 @@ export class MemcacheSession {
       case "Quit":
         return false
       case "Invalid":
+        if (request.drops !== undefined) store.remove(request.drops)
         this.say(request.reply, request.reply === "")
         return !request.isFatal
     }
@@ -115,18 +121,20 @@ export class MemcacheSession {
     while (this.place < keys.length) {
       if (output.bytes >= outputBytesMax) return false
       const item = store.get(keys[this.place++]!, now)
-      counters.cmd_get++
-      if (time !== undefined) counters.cmd_touch++
-      if (item === undefined) {
-        counters.get_misses++
-        if (time !== undefined) counters.touch_misses++
-        continue
+      // As memcached counts: either, not both.
+      if (time === undefined) {
+        counters.cmd_get++
+        if (item === undefined) counters.get_misses++
+        else counters.get_hits++
+      } else {
+        counters.cmd_touch++
+        if (item === undefined) counters.touch_misses++
+        else {
+          counters.touch_hits++
+          item.expiresAt = engine.expiry(time, now)
+        }
       }
-      counters.get_hits++
-      if (time !== undefined) {
-        counters.touch_hits++
-        item.expiresAt = engine.expiry(time, now)
-      }
+      if (item === undefined) continue
       item.wasFetched = true
       item.accessedAt = now
       const head = `VALUE ${item.key} ${item.flags} ${item.value.length}`
@@ -142,16 +150,9 @@ export class MemcacheSession {
   private keep(request: Store, now: number): void {
     const { engine } = this
     const { counters } = engine
-    const { flags, key, mode, noreply, time, value } = request
     counters.cmd_set++
-    const cas = mode === "cas" ? Number(request.cas) : undefined
-    const stored = engine.keep(mode, key, value, flags, engine.expiry(time, now), now, cas)
-    if (mode === "cas") {
-      if (stored === "NOT_FOUND") counters.cas_misses++
-      else if (stored === "EXISTS") counters.cas_badval++
-      else counters.cas_hits++
-    }
-    this.say(stored === "TOO_LARGE" ? "SERVER_ERROR object too large for cache" : stored, noreply)
+    const stored = engine.keep(request, engine.expiry(request.time, now), now)
+    this.say(stored === "TOO_LARGE" ? "SERVER_ERROR object too large for cache" : stored, request.noreply)
   }
 
   private count(request: Extract<Request, { readonly _tag: "Count" }>, now: number): void {
@@ -163,8 +164,6 @@ export class MemcacheSession {
       else counters.incr_misses++
       return this.say("NOT_FOUND", noreply)
     }
-    if (isDown) counters.decr_hits++
-    else counters.incr_hits++
     const after = this.engine.count(item, delta, isDown, now)
     if (after === "NON_NUMERIC") {
       return this.say("CLIENT_ERROR cannot increment or decrement non-numeric value", noreply)
@@ -176,6 +175,3 @@ export class MemcacheSession {
     if (!noreply) this.output.text(`${line}\r\n`)
   }
 }
-
-/** What `version` says: clients look at it for what a server can do. The commands here are those of memcached 1.6. */
-export const version = "1.6.0-spindle"

@@ -1,6 +1,9 @@
 /** What `stats` says. Pure. */
 import type { MemcacheEngine } from "./MemcacheEngine.ts"
 
+/** Clients look at it for what a server can do. The commands here are those of memcached 1.6. */
+export const version = "1.6.0-spindle"
+
 export const stats = (about: string, engine: MemcacheEngine, now: number): string => {
   switch (about) {
     case "":
@@ -12,7 +15,7 @@ export const stats = (about: string, engine: MemcacheEngine, now: number): strin
         udpport: 0,
         evictions: "on",
         cas_enabled: "yes",
-        auth_enabled_ascii: "no",
+        auth_enabled_ascii: engine.asksWho ? "yes" : "no",
         num_threads: 1
       })
     case "items":
@@ -34,7 +37,7 @@ const general = ({ counters, startedAt, store }: MemcacheEngine, now: number) =>
   return {
     uptime: Math.floor((now - startedAt) / 1000),
     time: Math.floor(now / 1000),
-    version: "1.6.0-spindle",
+    version,
     pointer_size: 64,
     ...counters,
     limit_maxbytes: bytesMax,

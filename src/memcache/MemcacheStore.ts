@@ -7,7 +7,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as MemcacheLru from "./MemcacheLru.ts"
+import type { Cas } from "./MemcacheWire.ts"
 
+/** Valid until something else is done to its key: a store may use the object again. */
 export interface Item {
   readonly key: string
   /** Nobody writes into it: a changed item has another one. */
@@ -15,8 +17,8 @@ export interface Item {
   readonly flags: number
   /** In milliseconds since 1970; `Infinity` for never. */
   expiresAt: number
-  /** Changes whenever the item does; larger than all before. */
-  readonly cas: number
+  /** Changes whenever the item does; larger than all before, but where a client gave one. */
+  readonly cas: Cas
   /** Invalidated (`md I`): still given, and told to be old. */
   isStale: boolean
   /** Somebody was told to make it anew. */
@@ -40,13 +42,16 @@ export interface Counts {
 export interface Store {
   /** The item, if it is there and not over. It counts as used. */
   readonly get: (key: string, nowMillis: number) => Item | undefined
-  /** Puts an item in the place of whatever has the key. The value is kept, not copied. `undefined` if there is no room for it at all. */
+  /** The same, and it does not count as used. */
+  readonly peek: (key: string, nowMillis: number) => Item | undefined
+  /** Puts an item in the place of whatever has the key. The value is kept, not copied. `cas`: instead of the next one. `undefined` if there is no room for it at all. */
   readonly put: (
     key: string,
     value: Uint8Array,
     flags: number,
     expiresAt: number,
-    nowMillis: number
+    nowMillis: number,
+    cas?: Cas | undefined
   ) => Item | undefined
   readonly remove: (key: string) => void
   /** Everything stored before `atMillis` is gone then. */

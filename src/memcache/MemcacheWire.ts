@@ -4,6 +4,8 @@
 export const keyBytesMax = 250
 /** The largest value unless told otherwise, as memcached's `-I`. */
 export const valueBytesMax = 1_048_576
+/** What a meta command may have behind `O`. */
+export const opaqueBytesMax = 31
 /** The longest line: a `get` of many keys. */
 export const lineBytesMax = 65_536
 /** Client flags are 32 bits. */
@@ -42,6 +44,16 @@ export const uint64 = (text: string | undefined): bigint | undefined => {
   if (text === undefined || !/^\d{1,20}$/.test(text)) return undefined
   const n = BigInt(text)
   return n < 2n ** 64n ? n : undefined
+}
+
+/** A CAS, 64 bits: a number where one holds it exactly, else a bigint. Two are the same exactly if `===` says so. */
+export type Cas = number | bigint
+
+export const casOf = (text: string | undefined): Cas | undefined => {
+  const small = unsigned(text, Number.MAX_SAFE_INTEGER)
+  if (small !== undefined) return small
+  const n = uint64(text)
+  return n !== undefined && n <= Number.MAX_SAFE_INTEGER ? Number(n) : n
 }
 
 /** Seconds, perhaps negative: already over. */

@@ -64,8 +64,11 @@ const open = (site: MemorySite, endpoint: Endpoint.Udp): Result.Result<MemoryDat
     if (NetAddress.isUnspecified(local)) local = site.host.sourceFor(destination(peer.address)) ?? local
   }
   const made = new MemoryDatagram(site, endpoint, peer, NetAddress.familyOf(local))
-  const { reuseAddress, reusePort } = endpoint
-  const binding = site.host.udp.bind({ address: address.success, port, reuseAddress, reusePort }, made)
+  const { ipv6Only, reuseAddress, reusePort } = endpoint
+  const binding = site.host.udp.bind(
+    { address: address.success, port, ipv6Only, reuseAddress, reusePort },
+    made
+  )
   if (binding === undefined) {
     return Result.fail(
       new Reason.AddressInUse({ detail: "somebody already has that port", errno: "EADDRINUSE" })

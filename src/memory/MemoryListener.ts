@@ -1,9 +1,11 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Reason from "../reactor/Reason.ts"
 import { StreamListener } from "../reactor/StreamListener.ts"
 import * as Tls from "../reactor/Tls.ts"
+import { until, type Waiters } from "../reactor/Waiters.ts"
 import type { Caller, Door, MemoryHost } from "./MemoryHost.ts"
 import type { MemoryLoop } from "./MemoryLoop.ts"
 import type { MemoryNetwork } from "./MemoryNetwork.ts"
@@ -33,6 +35,8 @@ export class MemoryListener extends StreamListener<MemoryTransport> implements D
   private readonly callers = new Map<Caller, Tls.Security>()
   /** Those for whom an identity is being asked. */
   private readonly asking = new Map<Caller, Question>()
+  private isShut = false
+  private answeredWaiters: Waiters<void, never> = undefined
 
   constructor(options: MemoryListenerOptions) {
     super({ endpoint: options.endpoint, waitingMax: options.backlog })
@@ -85,13 +89,36 @@ export class MemoryListener extends StreamListener<MemoryTransport> implements D
         this.asking.delete(caller)
         if (problem === undefined) this.greet(caller)
         else caller.refuse(problem)
+        this.tellAnswered()
       }
     )
     this.asking.set(caller, question)
     caller.wait(() => {
       this.asking.delete(caller)
       question.drop()
+      this.tellAnswered()
     })
+  }
+
+  private shut(): void {
+    if (this.isShut) return
+    this.isShut = true
+    this.bound?.release()
+  }
+
+  protected override awaitPrepared(): Effect.Effect<void> {
+    this.shut()
+    return until(
+      () => (this.asking.size === 0 ? Exit.void : undefined),
+      () => (this.answeredWaiters ??= new Set())
+    )
+  }
+
+  private tellAnswered(): void {
+    const waiters = this.answeredWaiters
+    if (waiters === undefined || this.asking.size > 0) return
+    this.answeredWaiters = undefined
+    for (const resume of waiters) resume(Exit.void)
   }
 
   private agree(caller: Caller): Result.Result<Tls.Security, Reason.HandshakeFailed> {
@@ -158,12 +185,13 @@ export class MemoryListener extends StreamListener<MemoryTransport> implements D
 
   protected release(): Effect.Effect<void> {
     return Effect.sync(() => {
-      this.bound?.release()
+      this.shut()
       for (const question of this.asking.values()) question.drop()
       const callers = [...this.callers.keys(), ...this.asking.keys()]
       this.callers.clear()
       this.asking.clear()
       for (const caller of callers) caller.refuse(refused())
+      this.tellAnswered()
     })
   }
 }

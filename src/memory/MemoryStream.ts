@@ -58,6 +58,8 @@ export class MemoryStream {
   private clogged = false
   private endReceived = false
   private finishing = false
+  /** What came while it was closing. */
+  private droppedBytes = 0
   private stopTimer: (() => void) | undefined = undefined
 
   /** The two ends of a new connection. */
@@ -145,11 +147,15 @@ export class MemoryStream {
 
   /** Takes the pieces as one write; false asks to wait for `drain`. Keeps no reference to them. */
   write(pieces: ReadonlyArray<Uint8Array | string>): boolean {
-    if (!this.peerListens()) return true
-    const outgoing = this.other.incoming
-    outgoing.push(join(pieces))
-    this.other.schedule()
-    this.clogged ||= outgoing.full
+    const { other } = this
+    if (this.peerListens()) {
+      other.incoming.push(join(pieces))
+      other.schedule()
+      this.clogged ||= other.incoming.full
+    } else if (this.state !== "Gone" && other.state === "Closing") {
+      other.droppedBytes += lengthOf(pieces)
+      this.clogged ||= other.droppedBytes > droppedBytesMax
+    }
     return !this.clogged
   }
 
@@ -195,9 +201,9 @@ export class MemoryStream {
   // --- ending -------------------------------------------------------------------------------------------
 
   /**
-   * Flushes and closes; input is dropped from here on. It is over when what is still under way fits the socket
-   * buffer, where a kernel would keep it after the process forgot the socket. A peer that does not read for so
-   * long that this takes `timeout` milliseconds is reset.
+   * Flushes and closes; input is dropped from here on, but not without end: then the peer waits with what it sends. It is
+   * over when what is still under way fits the socket buffer, where a kernel would keep it after the process forgot the
+   * socket. A peer that does not read for so long that this takes `timeout` milliseconds is reset.
    */
   close(timeout: number): void {
     if (this.state !== "Open") return
@@ -254,6 +260,8 @@ export class MemoryStream {
     this.loop.post(() => {
       if (this.state === "Gone") return
       this.die()
+      // Whoever waits to write more tries, and hears of it.
+      this.other.taken()
       this.events?.closed()
     })
   }
@@ -266,6 +274,15 @@ export class MemoryStream {
     this.onGone()
   }
 }
+
+/**
+ * Bytes that are read from a peer and dropped while its own are on their way to it. Those who send without end would keep the
+ * network busy for all of `closeTimeout`, of a clock that perhaps stands still until nothing is under way.
+ */
+export const droppedBytesMax = 1_048_576
+
+const lengthOf = (pieces: ReadonlyArray<Uint8Array | string>): number =>
+  pieces.reduce((length, piece) => length + piece.length, 0)
 
 const encoder = new TextEncoder()
 

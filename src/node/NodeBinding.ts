@@ -31,6 +31,8 @@ export interface UdpBinding {
   readonly port: number
   /** An address. */
   readonly interface: string
+  /** `undefined` as `false`. */
+  readonly ipv6Only?: boolean | undefined
   readonly reuseAddress: boolean
   readonly reusePort: boolean
 }
@@ -78,6 +80,7 @@ export const of = (
         _tag: "Udp",
         port: endpoint.port,
         interface: endpoint.interface,
+        ipv6Only: endpoint.ipv6Only,
         reuseAddress: endpoint.reuseAddress ?? false,
         reusePort: endpoint.reusePort ?? false
       }
@@ -98,7 +101,7 @@ export const keyOf = (binding: Binding): string => {
     case "Unix":
       return `unix ${binding.path}`
     case "Udp":
-      return `udp ${binding.interface} ${binding.port}`
+      return `udp ${binding.interface} ${binding.port}${binding.ipv6Only === true ? " only6" : ""}`
     case "Descriptor": {
       const { descriptor } = binding
       if (typeof descriptor === "number") return `fd ${descriptor}`
@@ -130,6 +133,7 @@ export const isBinding = (value: unknown): value is Binding => {
         isPort(each.port) &&
         typeof each.interface === "string" &&
         net.isIP(each.interface) > 0 &&
+        (each.ipv6Only === undefined || typeof each.ipv6Only === "boolean") &&
         typeof each.reuseAddress === "boolean" &&
         typeof each.reusePort === "boolean"
       )

@@ -130,6 +130,7 @@ const open = (endpoint: Endpoint.Udp, { accelerator, host, place, taken }: Openi
 
 /** A socket of the accelerator's making, bound; `undefined` where it cannot: then the ordinary way works, or tells why not. */
 const adopt = (endpoint: Endpoint.Udp, accelerator: NodeDatagramAccelerator): Adopted | undefined => {
+  if (endpoint.ipv6Only === true) return undefined
   const fd = accelerator.open({
     address: new NodeDatagramPeers().address(endpoint.interface, endpoint.port),
     reuseAddress: endpoint.reuseAddress ?? false,
@@ -154,6 +155,7 @@ const createSocket = (endpoint: Endpoint.Udp): dgram.Socket =>
     type: NodeDatagramOptions.familyOf(endpoint) === "IPv6" ? "udp6" : "udp4",
     reuseAddr: endpoint.reuseAddress ?? false,
     reusePort: endpoint.reusePort ?? false,
+    ipv6Only: endpoint.ipv6Only ?? false,
     lookup: numeric
   })
 

@@ -9,6 +9,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as PlatformErrors from "effect/PlatformError"
 import * as Scope from "effect/Scope"
 import * as Errno from "../reactor/Errno.ts"
+import { accompany } from "./ballast.ts"
 
 export interface StoredInfo {
   /** `Link` is told by `look` only. */
@@ -156,6 +157,7 @@ const readOf =
   (offset, bytesMax) =>
     Effect.suspend(() => {
       if (bytesMax === 0) return Effect.succeed(noBytes)
+      accompany(bytesMax)
       // Only what was read of it is handed out.
       const bytes = Buffer.allocUnsafeSlow(bytesMax) as Uint8Array<ArrayBuffer>
       return Effect.map(

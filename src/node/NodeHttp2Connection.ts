@@ -55,6 +55,7 @@ const pseudoMax = 4
 
 export class NodeHttp2Connection implements HttpConnection, Http2ExchangeHost, Timed {
   readonly transport: Closeable
+  slot = -1
   deadline: Timed["deadline"] = undefined
   private readonly stream: Duplex
   private readonly server: Http2Host

@@ -37,6 +37,7 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
   private expectsContinue: boolean
   private fiber: Fiber.Fiber<void> | undefined = undefined
   private lost = false
+  private trailers: Readonly<Record<string, string>> = {}
   private drains = 0
   private pending = ""
   private pendingSince = 0
@@ -50,7 +51,8 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
     this.out = stream
     this.host = host
     this.fault = fault
-    this.request = requestOf(headers)
+    const request = requestOf(headers)
+    this.request = request
     this.isTunnel = headers[":method"] === "CONNECT"
     this.upgrade = NodeHttp2Upgrade.isAskedBy(headers)
       ? new NodeHttp2Upgrade.NodeHttp2Upgrade(this)
@@ -64,6 +66,7 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
     })
     stream.on("error", () => {})
     if (stream.endAfterHeaders) return
+    stream.on("trailers", (trailers: http2.IncomingHttpHeaders) => void (request.trailers = trailers))
     stream.on("end", () => endDeadline(this))
     if (this.isTunnel) stream.on("finish", this.leaveRefused)
     // Node has ended this side already where no body may follow.
@@ -124,7 +127,18 @@ export class NodeHttp2Exchange implements HttpExchange, BodyHost, Timed {
       all[name] = headers[name]
     }
     if (body !== "None") out.on("drain", () => void this.drains++)
-    out.respond(all, { endStream: body === "None" })
+    const waitForTrailers = body === "Trailed"
+    if (waitForTrailers) out.on("wantTrailers", () => out.sendTrailers(this.trailers))
+    out.respond(all, { endStream: body === "None", waitForTrailers })
+  }
+
+  finish(trailers: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(trailers)) {
+      http.validateHeaderName(name)
+      http.validateHeaderValue(name, value)
+    }
+    this.trailers = trailers
+    this.out.end()
   }
 
   /** What would say yes to a WebSocket that nobody took (RFC 8441 §5, RFC 9110 §9.3.6). */
@@ -211,7 +225,9 @@ const lengthOf = ({ "content-length": length }: http2.IncomingHttpHeaders): numb
   length === undefined ? undefined : Number(length)
 
 /** As with HTTP/1: the authority is the host, and a WebSocket is asked for by GET. */
-const requestOf = (headers: http2.IncomingHttpHeaders): HttpExchange["request"] => {
+const requestOf = (
+  headers: http2.IncomingHttpHeaders
+): HttpExchange["request"] & { trailers: HttpExchange["request"]["trailers"] } => {
   const plain = Object.create(null) as http.IncomingHttpHeaders
   const authority = headers[":authority"]
   if (authority !== undefined) plain.host = authority
@@ -220,5 +236,11 @@ const requestOf = (headers: http2.IncomingHttpHeaders): HttpExchange["request"] 
   }
   const isUpgrade = NodeHttp2Upgrade.isAskedBy(headers)
   if (isUpgrade) plain.upgrade = "websocket"
-  return { method: isUpgrade ? "GET" : headers[":method"], url: headers[":path"], headers: plain }
+  return {
+    method: isUpgrade ? "GET" : headers[":method"],
+    url: headers[":path"],
+    httpVersion: "2.0",
+    headers: plain,
+    trailers: {}
+  }
 }

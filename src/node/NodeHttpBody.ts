@@ -47,8 +47,8 @@ export class NodeHttpBody {
   }
 
   /** All of it. */
-  readonly whole = (max: number): Effect.Effect<Uint8Array<ArrayBuffer>, BodyError> =>
-    Effect.callback((resume) => {
+  whole(max: number): Effect.Effect<Uint8Array<ArrayBuffer>, BodyError> {
+    return Effect.callback((resume) => {
       const refused = this.refuse(max)
       if (refused !== undefined) return resume(Effect.fail(refused))
       const { message } = this
@@ -84,10 +84,11 @@ export class NodeHttpBody {
         message.pause()
       })
     })
+  }
 
   /** Piece by piece; the peer waits while nobody asks for the next. */
-  readonly pieces = (max: number): Stream.Stream<Uint8Array, BodyError> =>
-    Stream.fromPull(
+  pieces(max: number): Stream.Stream<Uint8Array, BodyError> {
+    return Stream.fromPull(
       Effect.suspend((): Effect.Effect<Pull.Pull<readonly [Uint8Array], BodyError>, BodyError> => {
         const refused = this.refuse(max)
         if (refused !== undefined) return Effect.fail(refused)
@@ -97,6 +98,7 @@ export class NodeHttpBody {
         return Effect.succeed(this.pull(max))
       })
     )
+  }
 
   private pull(max: number): Pull.Pull<readonly [Uint8Array], BodyError> {
     const { message } = this
@@ -146,14 +148,18 @@ export class NodeHttpBody {
   }
 }
 
+/** In memory of its own, as Node's parser gives a body that came at once. */
 const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  const [first] = pieces
+  if (pieces.length === 1 && first?.length === first?.buffer.byteLength)
+    return new Uint8Array(first!.buffer as ArrayBuffer)
+  const all = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const piece of pieces) {
     all.set(piece, at)
     at += piece.length
   }
-  return all
+  return new Uint8Array(all.buffer)
 }
 
 const tooLarge = (max: number) =>

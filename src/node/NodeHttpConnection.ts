@@ -1,6 +1,7 @@
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
 import * as Effect from "effect/Effect"
+import type { Slotted } from "../reactor/DenseSet.ts"
 import type { Closeable } from "../reactor/Transport.ts"
 import { type DeadlineQueue, endDeadline, type Timed } from "./DeadlineQueue.ts"
 import type { ExchangeHost, HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
@@ -17,7 +18,7 @@ interface Linked extends Duplex {
 }
 
 /** A connection of whatever version. */
-export interface HttpConnection {
+export interface HttpConnection extends Slotted {
   readonly transport: Closeable
   /** The server stops. */
   readonly drain: () => void
@@ -49,6 +50,7 @@ const waitingMax = 16
 /** One connection, from accept to close, and what is asked on it. */
 export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
   readonly transport: Closeable
+  slot = -1
   deadline: Timed["deadline"] = undefined
   private readonly stream: Linked
   private readonly server: ConnectionHost

@@ -10,16 +10,18 @@ import type * as http2 from "node:http2"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Latch from "effect/Latch"
-import type { Closeable } from "../reactor/Transport.ts"
+import { DenseSet, type Slotted } from "../reactor/DenseSet.ts"
+import type { Closeable, Transport } from "../reactor/Transport.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
 import { type Http2Host, NodeHttp2Connection, sessionOptions } from "./NodeHttp2Connection.ts"
 import { type ConnectionHost, type HttpConnection, NodeHttpConnection } from "./NodeHttpConnection.ts"
 import { type HttpExchange, NodeHttpExchange } from "./NodeHttpExchange.ts"
 import * as NodeHttpFault from "./NodeHttpFault.ts"
 import { checkingInterval, type Limits } from "./NodeHttpLimits.ts"
+import { NodeHttpPeers } from "./NodeHttpPeers.ts"
 import { NodeHttpPreface, type PrefaceHost } from "./NodeHttpPreface.ts"
 import { NodeHttpRequest } from "./NodeHttpRequest.ts"
 import * as NodeHttpSocket from "./NodeHttpSocket.ts"
@@ -31,12 +33,26 @@ export interface Counts {
   readonly open: number
   /** Connections taken since the start. */
   readonly accepted: number
-  /** Connections closed at once because `connectionsMax` were open. */
+  /** Connections closed at once because `connectionsMax` were open, or `connectionsPerPeerMax` of that peer. */
   readonly refused: number
   /** Requests that were understood. */
   readonly requests: number
   /** Requests that are being answered. */
   readonly active: number
+}
+
+/** How a server that stops ends what comes to it. */
+export interface Ending {
+  /** Closes the port; over when what has come in is accepted. */
+  readonly settle: Effect.Effect<void>
+  readonly stopAccepting: Effect.Effect<void>
+  /** Tells answers without an end, once each is known to be the last on its connection. */
+  readonly tell: Effect.Effect<void>
+}
+
+/** A request that is being answered. */
+interface Running extends Slotted {
+  readonly fiber: Fiber.Fiber<void>
 }
 
 /** A peer is let read what it was sent, before its connection is closed over what it sends. */
@@ -56,8 +72,9 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   readonly run: NodeHttpSocket.Run
   private readonly server: http.Server
   private readonly sessionOptions: http2.ServerSessionOptions
-  private readonly connections = new Set<HttpConnection>()
-  private readonly fibers = new Set<Fiber.Fiber<void>>()
+  private readonly connections = new DenseSet<HttpConnection>()
+  private readonly peers: NodeHttpPeers<HttpConnection>
+  private readonly running = new DenseSet<Running>()
   private readonly empty = Latch.makeUnsafe(true)
   private readonly drained = Deferred.makeUnsafe<void>()
   private sending: NodeJS.Timeout | undefined = undefined
@@ -66,9 +83,15 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   private refused = 0
   private requests = 0
 
-  /** `handled` answers the request in its context; it runs once for each, in a fiber of its own. */
-  constructor(limits: Limits, context: Context.Context<never>, handled: Effect.Effect<void>) {
+  /** `handled` answers the request in its context; it runs once for each, in a fiber of its own. `peerOf`: who is at the other side. */
+  constructor(
+    limits: Limits,
+    context: Context.Context<never>,
+    handled: Effect.Effect<void>,
+    peerOf: (transport: Transport) => string
+  ) {
     this.limits = limits
+    this.peers = new NodeHttpPeers(limits.connectionsPerPeerMax, peerOf)
     this.requestsMax = limits.requestsPerConnectionMax
     this.halfClosed = new DeadlineQueue(limits.halfClosedTimeout)
     this.quiet = new DeadlineQueue(limits.drainIdleTimeout)
@@ -76,7 +99,8 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
     this.idle = new DeadlineQueue(limits.keepAliveTimeout)
     this.uploads = new DeadlineQueue(limits.requestTimeout)
     this.sessionOptions = sessionOptions(limits)
-    this.context = context
+    // Flat: what each request adds is kept as layers of it, and few of them are. Above that, all of it is copied.
+    this.context = Context.makeUnsafe(new Map(context.mapUnsafe))
     this.handled = handled
     this.run = Effect.runForkWith(context)
     this.server = this.makeServer()
@@ -84,7 +108,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
 
   get counts(): Counts {
     const { accepted, refused, requests } = this
-    return { open: this.connections.size, accepted, refused, requests, active: this.fibers.size }
+    return { open: this.connections.size, accepted, refused, requests, active: this.running.size }
   }
 
   private makeServer(): http.Server {
@@ -125,22 +149,24 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
 
   /** Serves the connection, to its end. */
   readonly accept = (transport: Closeable): void => {
-    if (this.isDraining || this.connections.size >= this.limits.connectionsMax) {
+    if (this.connections.size >= this.limits.connectionsMax || !this.peers.hasPlace(transport)) {
       this.refused++
       this.run(transport.close)
       return
     }
     this.accepted++
     const { security } = transport
-    if (security._tag === "Tls") this.serve(transport, security.alpn === "h2")
-    else if (this.limits.http2PriorKnowledge) this.look(transport)
-    else this.serve(transport, false)
+    if (security._tag === "Plain" && this.limits.http2PriorKnowledge) return this.look(transport)
+    const connection = this.serve(transport, security._tag === "Tls" && security.alpn === "h2")
+    // Its handshake was under way when the server was stopped.
+    if (this.isDraining) connection.drain()
   }
 
   private look(transport: Closeable): void {
     const preface = new NodeHttpPreface(transport, this)
     this.keep(preface)
     preface.begin()
+    if (this.isDraining) preface.drain()
   }
 
   chosen(preface: NodeHttpPreface, isHttp2: boolean): void {
@@ -151,6 +177,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
 
   private keep(connection: HttpConnection): void {
     this.connections.add(connection)
+    this.peers.enter(connection)
     this.empty.closeUnsafe()
     this.sending ??= this.watchSending()
   }
@@ -218,25 +245,24 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
     const fiber = Effect.runForkWith(context)(this.handled)
     exchange.answeredBy(fiber)
     if (fiber.pollUnsafe() !== undefined) return
-    this.fibers.add(fiber)
+    const running: Running = { fiber, slot: -1 }
+    this.running.add(running)
     fiber.addObserver(() => {
-      this.fibers.delete(fiber)
+      this.running.delete(running)
       this.lookEmpty()
     })
   }
 
   gone(connection: HttpConnection): void {
     this.connections.delete(connection)
-    if (this.connections.size === 0) {
-      clearInterval(this.sending)
-      this.sending = undefined
-    }
+    this.peers.leave(connection)
     this.lookEmpty()
   }
 
   switched(connection: HttpConnection, next: HttpConnection): void {
     this.connections.delete(connection)
     this.connections.add(next)
+    this.peers.follow(connection, next)
     if (this.isDraining) next.drain()
   }
 
@@ -246,7 +272,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   }
 
   private get isEmpty(): boolean {
-    return this.connections.size === 0 && this.fibers.size === 0
+    return this.connections.size === 0 && this.running.size === 0
   }
 
   abort(transport: Closeable): void {
@@ -257,6 +283,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   private watchSending(): NodeJS.Timeout {
     const { sendTimeout } = this.limits
     return setInterval(() => {
+      if (this.connections.size === 0) return this.endWatching()
       const now = performance.now()
       for (const connection of this.connections) {
         if (connection.stuckSince(now) <= now - sendTimeout) this.abort(connection.transport)
@@ -264,34 +291,53 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
     }, checkingInterval(sendTimeout)).unref()
   }
 
+  /** Not as soon as the last connection has gone: where one comes after the other, each would start it anew. */
+  private endWatching(): void {
+    clearInterval(this.sending)
+    this.sending = undefined
+  }
+
   /**
-   * Ends what does nothing at once, and the others behind their answers; after `drainTimeout` interrupts those, and after
-   * `interruptTimeout` resets what is left. Over when nothing is. Whoever asks first starts it; nobody ends it.
+   * Ends what does nothing at once, and the others behind their answers, those too whose handshake is under way; after
+   * `drainTimeout` interrupts those, and after `interruptTimeout` resets what is left. Over when nothing is. Whoever asks first
+   * starts it; nobody ends it.
    */
-  drainAfter(stopAccepting: Effect.Effect<void>): Effect.Effect<void> {
+  drainAfter(ending: Ending): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (!this.isDraining) {
         this.isDraining = true
-        this.run(Deferred.into(Effect.andThen(stopAccepting, this.drain), this.drained))
+        this.run(Deferred.into(this.drain(ending), this.drained))
       }
       return Deferred.await(this.drained)
     })
   }
 
-  private readonly drain: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    for (const connection of this.connections) connection.drain()
-    this.lookEmpty()
-    yield* this.emptyWithin(this.limits.drainTimeout)
-    for (const fiber of this.fibers) fiber.interruptUnsafe()
-    yield* this.emptyWithin(this.limits.interruptTimeout)
-    for (const { transport } of this.connections) yield* transport.abort
-    yield* this.empty.await
-    this.server.close()
-  })
+  private drain({ settle, stopAccepting, tell }: Ending): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const settling = yield* Effect.forkChild(settle, { startImmediately: true })
+      const isSettled = settling.pollUnsafe() !== undefined
+      if (isSettled) yield* stopAccepting
+      for (const connection of this.connections) connection.drain()
+      this.lookEmpty()
+      yield* tell
+      yield* this.emptyWithin(this.limits.drainTimeout, isSettled ? Effect.void : Fiber.await(settling))
+      if (!isSettled) yield* Effect.andThen(Fiber.interrupt(settling), stopAccepting)
+      for (const { fiber } of this.running) fiber.interruptUnsafe()
+      yield* this.emptyWithin(this.limits.interruptTimeout)
+      for (const { transport } of this.connections) yield* transport.abort
+      yield* this.empty.await
+      this.endWatching()
+      this.server.close()
+    })
+  }
 
-  private emptyWithin(millis: number): Effect.Effect<void> {
+  /** At most so long, once `before` is over, if that is something. */
+  private emptyWithin(millis: number, before: Effect.Effect<unknown> = Effect.void): Effect.Effect<void> {
+    const empty = Effect.suspend(() => (this.isEmpty ? Effect.void : this.empty.await))
     return Effect.suspend(() =>
-      this.isEmpty ? Effect.void : Effect.asVoid(Effect.timeoutOption(this.empty.await, millis))
+      before === Effect.void && this.isEmpty
+        ? Effect.void
+        : Effect.asVoid(Effect.timeoutOption(Effect.andThen(before, empty), millis))
     )
   }
 }

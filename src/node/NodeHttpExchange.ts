@@ -13,7 +13,11 @@ export interface HttpExchange {
   readonly request: {
     readonly method?: string | undefined
     readonly url?: string | undefined
+    /** `1.0`, `1.1`, `2.0`. */
+    readonly httpVersion: string
     readonly headers: http.IncomingHttpHeaders
+    /** What has come behind the body, once that was read. */
+    readonly trailers: Readonly<Record<string, string | Array<string> | undefined>>
   }
   readonly host: { readonly transport: Transport }
   readonly body: Pick<NodeHttpBody, "whole" | "pieces">
@@ -34,6 +38,8 @@ export interface HttpExchange {
     headers: AnswerHeaders,
     body: AnswerBody
   ) => void
+  /** Ends the body, with these behind it, where it was announced as `Trailed`. */
+  readonly finish: (trailers: Readonly<Record<string, string>>) => void
   /** It is its turn. */
   readonly begin: () => void
   /** Answers it with its fault. */
@@ -46,7 +52,7 @@ export interface HttpExchange {
 export type AnswerHeaders = Record<string, string | Array<string>>
 
 /** What follows the header. */
-export type AnswerBody = "None" | "Bytes" | "Stream"
+export type AnswerBody = "None" | "Bytes" | "Stream" | "Trailed"
 
 /** The connection that it is on. */
 export interface ExchangeHost {
@@ -144,6 +150,11 @@ export class NodeHttpExchange implements HttpExchange, BodyHost {
     else this.response.writeHead(status, statusText, all)
   }
 
+  finish(trailers: Readonly<Record<string, string>>): void {
+    this.response.addTrailers(trailers)
+    this.response.end()
+  }
+
   refuse(status: number): void {
     this.response.writeHead(status, { connection: "close", "content-length": 0 }).end()
   }
@@ -159,7 +170,9 @@ export class NodeHttpExchange implements HttpExchange, BodyHost {
   private closes(body: AnswerBody): boolean {
     if (this.host.isLast(this)) return true
     if (this.request.complete) return false
-    return this.expectsContinue || (body !== "Stream" && this.body.rest > discardBytesMax)
+    return (
+      this.expectsContinue || (body !== "Stream" && body !== "Trailed" && this.body.rest > discardBytesMax)
+    )
   }
 }
 

@@ -16,6 +16,12 @@ export interface Options {
   readonly bodyBytesMax?: number | undefined
   /** Connections; more are closed at once. Default 10,000. */
   readonly connectionsMax?: number | undefined
+  /**
+   * Connections of one peer: an IPv4 address, or the 64 leading bits of an IPv6 one, as a PROXY header says where there is one; all
+   * of a UNIX socket are one. More are closed at once. Behind a proxy that sends no such header, and a NAT, many are one peer. A browser
+   * opens 6 at most. Default `Infinity`: no limit.
+   */
+  readonly connectionsPerPeerMax?: number | undefined
   /** Requests at once on one connection of HTTP/2; more are refused, to be tried again. Default 100. */
   readonly streamsMax?: number | undefined
   /** Offers HTTP/2 by ALPN where the endpoint has TLS, and names no protocols itself. Default `true`. */
@@ -58,6 +64,7 @@ export interface Limits {
   readonly targetBytesMax: number
   readonly bodyBytesMax: number
   readonly connectionsMax: number
+  readonly connectionsPerPeerMax: number
   readonly streamsMax: number
   readonly http2PriorKnowledge: boolean
   readonly requestsPerConnectionMax: number
@@ -81,6 +88,7 @@ export const make = (options: Options): Limits => {
     targetBytesMax: options.targetBytesMax ?? 8_192,
     bodyBytesMax: options.bodyBytesMax ?? mebibyte,
     connectionsMax: options.connectionsMax ?? 10_000,
+    connectionsPerPeerMax: options.connectionsPerPeerMax ?? Number.POSITIVE_INFINITY,
     streamsMax: options.streamsMax ?? 100,
     http2PriorKnowledge: options.http2PriorKnowledge ?? false,
     requestsPerConnectionMax: options.requestsPerConnectionMax ?? 10_000,

@@ -20,6 +20,7 @@ const preface = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
 export class NodeHttpPreface implements HttpConnection, Timed {
   readonly transport: Closeable
+  slot = -1
   deadline: Timed["deadline"] = undefined
   private readonly host: PrefaceHost
   private looking: Fiber.Fiber<boolean, unknown> | undefined = undefined

@@ -1,5 +1,6 @@
 /** A request as applications see it: Effect's `HttpServerRequest`. */
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Cookies from "effect/http/Cookies"
 import * as Headers from "effect/http/Headers"
@@ -104,8 +105,8 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
 
   private get bytes(): Effect.Effect<Uint8Array<ArrayBuffer>, HttpServerError> {
     return (this.origin.bytes ??= cached(
-      Effect.flatMap(bodyMax, (max) =>
-        Effect.mapError(this.exchange.body.whole(max), (error) => this.error(error))
+      Effect.withFiber((fiber) =>
+        Effect.mapError(this.exchange.body.whole(bodyMax(fiber)), (error) => this.error(error))
       )
     ))
   }
@@ -136,8 +137,10 @@ export class NodeHttpRequest extends Inspectable.Class implements HttpServerRequ
 
   get stream(): Stream.Stream<Uint8Array, HttpServerError> {
     return Stream.unwrap(
-      Effect.map(bodyMax, (max) =>
-        Stream.mapError(this.exchange.body.pieces(max), (error) => this.error(error))
+      Effect.withFiber((fiber) =>
+        Effect.succeed(
+          Stream.mapError(this.exchange.body.pieces(bodyMax(fiber)), (error) => this.error(error))
+        )
       )
     )
   }
@@ -222,9 +225,10 @@ const cached = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
 const decoder = new TextDecoder()
 const formDecoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
-const bodyMax: Effect.Effect<number> = Effect.map(HttpIncomingMessage.MaxBodySize, (max) =>
-  max === undefined ? Number.POSITIVE_INFINITY : Number(max)
-)
+const bodyMax = (fiber: Fiber.Fiber<unknown, unknown>): number => {
+  const max = fiber.getRef(HttpIncomingMessage.MaxBodySize)
+  return max === undefined ? Number.POSITIVE_INFINITY : Number(max)
+}
 
 const multipartError = (error: HttpServerError): Multipart.MultipartError =>
   Multipart.MultipartError.fromReason(

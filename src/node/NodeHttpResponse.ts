@@ -7,10 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Cookies from "effect/http/Cookies"
 import { causeResponse, HttpServerError, ResponseError } from "effect/http/HttpServerError"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as EffectHeaders from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import type { AnswerBody, AnswerHeaders as Headers, HttpExchange } from "./NodeHttpExchange.ts"
 import type { NodeHttpRequest } from "./NodeHttpRequest.ts"
+import * as NodeHttpTrailers from "./NodeHttpTrailers.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -50,6 +52,16 @@ const send = (
     out.end()
     return cancel(response)
   }
+  const trailers = NodeHttpTrailers.of(exchange.request)
+  if (trailers !== undefined && exchange.request.httpVersion !== "1.0") {
+    const stream = streamOf(body)
+    if (stream !== undefined) {
+      // Chunks only have something behind them.
+      const { "content-length": said, ...others } = headers
+      writeHead(exchange, response, { ...others, trailer: trailers.names.join(", ") }, "Trailed")
+      return pour(exchange, stream, said === undefined ? undefined : Number(said), fail, trailers)
+    }
+  }
   switch (body._tag) {
     case "Empty":
       writeHead(exchange, response, withoutBody(headers), "None")
@@ -70,6 +82,16 @@ const send = (
       return pour(exchange, body.stream, lengthSaid(headers), fail)
   }
 }
+
+/** Undefined: files and forms of another platform. */
+const streamOf = (body: Response["body"]): Stream.Stream<Uint8Array, unknown> | undefined =>
+  body._tag === "Stream"
+    ? body.stream
+    : body._tag === "Uint8Array"
+      ? Stream.succeed(body.body)
+      : body._tag === "Empty"
+        ? Stream.empty
+        : undefined
 
 const sendRaw = (
   exchange: HttpExchange,
@@ -136,11 +158,13 @@ const bytesOf = (bytes: string | Uint8Array): Uint8Array =>
 
 /** At the pace at which the peer takes it. */
 const pour = (
-  { out, pieceBytesMax }: HttpExchange,
+  exchange: HttpExchange,
   stream: Stream.Stream<Uint8Array, unknown>,
   said: number | undefined,
-  fail: Fail
+  fail: Fail,
+  trailers?: NodeHttpTrailers.Trailers
 ): Effect.Effect<void, HttpServerError> => {
+  const { out, pieceBytesMax } = exchange
   const room = Effect.callback<void>((resume) => {
     if (!out.writableNeedDrain || out.destroyed) return resume(Effect.void)
     const done = () => {
@@ -169,6 +193,7 @@ const pour = (
       Effect.suspend(() => {
         if (said !== undefined && rest > 0)
           return Effect.die(new Error(`the body has less than ${said} bytes, its content-length`))
+        if (trailers !== undefined) return finish(exchange, trailers)
         out.end()
         return Effect.void
       })
@@ -177,6 +202,14 @@ const pour = (
     Effect.catchCause(fail)
   )
 }
+
+const finish = (exchange: HttpExchange, { fields }: NodeHttpTrailers.Trailers): Effect.Effect<void> =>
+  Effect.map(fields, (input) => {
+    const trailers = EffectHeaders.fromInput(input)
+    const wrong = Object.keys(trailers).find((name) => !NodeHttpTrailers.mayFollow(name))
+    if (wrong !== undefined) throw new RangeError(`${JSON.stringify(wrong)} must not follow a body`)
+    exchange.finish(trailers)
+  })
 
 const pipe = (
   { out }: HttpExchange,

@@ -9,18 +9,24 @@ import type { HttpExchange } from "./NodeHttpExchange.ts"
 export class NodeHttpSpent implements HttpExchange {
   readonly method: string | undefined
   readonly url: string | undefined
+  readonly httpVersion: string
   readonly headers: HttpExchange["request"]["headers"]
   readonly transport: Transport
 
   constructor({ request }: HttpExchange, transport: Transport) {
     this.method = request.method
     this.url = request.url
+    this.httpVersion = request.httpVersion
     this.headers = withoutHandshake(request.headers)
     this.transport = transport
   }
 
   get request(): HttpExchange["request"] {
     return this
+  }
+
+  get trailers(): HttpExchange["request"]["trailers"] {
+    return {}
   }
 
   get host(): HttpExchange["host"] {
@@ -57,6 +63,8 @@ export class NodeHttpSpent implements HttpExchange {
   }
 
   writeHead(): void {}
+
+  finish(): void {}
 
   begin(): void {}
 

@@ -19,6 +19,7 @@ export interface Successor {
 
 export class NodeHttpSwitched implements HttpConnection {
   readonly transport: Closeable
+  slot = -1
   private successor: Successor | undefined = undefined
   private isDraining = false
   private readonly host: Host | undefined

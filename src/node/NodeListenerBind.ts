@@ -75,6 +75,7 @@ export const udp = (
       type: net.isIPv6(binding.interface) ? "udp6" : "udp4",
       reuseAddr: binding.reuseAddress,
       reusePort,
+      ipv6Only: binding.ipv6Only ?? false,
       lookup: (address, _options, callback) => callback(null, address, 0)
     })
     const refuse = (error: unknown) => {

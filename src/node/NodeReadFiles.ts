@@ -2,6 +2,7 @@
 import * as fs from "node:fs"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
 import * as PlatformError from "effect/PlatformError"
 import * as Errno from "../reactor/Errno.ts"
 
@@ -37,13 +38,18 @@ const attempt = <A>(method: string, path: string, read: () => A) =>
 const kindOf = (stats: fs.BigIntStats): FileSystem.File.Type =>
   stats.isFile() ? "File" : stats.isDirectory() ? "Directory" : "Unknown"
 
-/** `exists`, type and size in `stat`, `readDirectory` (not recursive), `readFile` and `readFileString`; whatever else is asked of it is not there. */
+/** `exists`, type, size, time and number in `stat`, `readDirectory` (not recursive), `readFile` and `readFileString`; whatever else is asked of it is not there. */
 export const make: FileSystem.FileSystem = FileSystem.makeNoop({
   exists: (path) => Effect.sync(() => fs.existsSync(path)),
   stat: (path) =>
     attempt("stat", path, () => {
       const stats = fs.statSync(path, { bigint: true })
-      return { type: kindOf(stats), size: stats.size } as unknown as FileSystem.File.Info
+      return {
+        type: kindOf(stats),
+        size: stats.size,
+        ino: Option.some(stats.ino),
+        mtime: Option.some(new Date(Number(stats.mtimeMs)))
+      } as unknown as FileSystem.File.Info
     }),
   readDirectory: (path) => attempt("readDirectory", path, () => fs.readdirSync(path)),
   readFile: (path) => attempt("readFile", path, () => fs.readFileSync(path)),

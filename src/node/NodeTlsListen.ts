@@ -2,6 +2,7 @@
 import * as net from "node:net"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import type * as Endpoint from "../reactor/Endpoint.ts"
@@ -10,11 +11,12 @@ import * as Errno from "../reactor/Errno.ts"
 import type { Listener } from "../reactor/Listener.ts"
 import { ListenError, type ListenReason, type TransportReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
+import { until, type Waiters } from "../reactor/Waiters.ts"
 import type * as Tls from "../reactor/Tls.ts"
 import { AcceptFailures } from "./AcceptFailures.ts"
 import { acceptedEnds, addressOf, backlogOf, inetListenOptions } from "./listening.ts"
 import { DeadlineQueue } from "./DeadlineQueue.ts"
-import { NodeListener } from "./NodeListener.ts"
+import { NodeListener, type NodeListenerOptions } from "./NodeListener.ts"
 import * as NodeBinding from "./NodeBinding.ts"
 import type { NodeSite } from "./NodeSite.ts"
 import { secure } from "./NodeStartTls.ts"
@@ -101,16 +103,24 @@ const open = (
       server.off("error", refuse)
       server.on("connection", () => failures.accepted())
       server.on("error", failures.report)
-      const listener = new NodeListener(server, {
+      const shut = () => {
+        failures.stop()
+        socket.closed()
+      }
+      const options: NodeListenerOptions = {
         endpoint: handshakes.description,
         address: socket.address ?? addressOf(server),
         waitingMax: backlogOf(endpoint),
         obstacle: "its connections are TLS, and would be plain there",
         onStop: () => {
-          failures.stop()
-          socket.closed()
+          shut()
           handshakes.stop()
         }
+      }
+      const listener = new TlsListener(server, options, () => {
+        server.close()
+        shut()
+        return handshakes.settled
       })
       handshakes.listener = listener
       resume(Effect.succeed(listener))
@@ -128,6 +138,20 @@ const open = (
     }
   })
 
+class TlsListener extends NodeListener {
+  private readonly finish: () => Effect.Effect<void>
+
+  /** `finish` closes the port, and gives what waits for the handshakes under way. */
+  constructor(server: net.Server, options: NodeListenerOptions, finish: () => Effect.Effect<void>) {
+    super(server, options)
+    this.finish = finish
+  }
+
+  protected override awaitPrepared(): Effect.Effect<void> {
+    return this.finish()
+  }
+}
+
 /** The handshakes under way at a port. */
 class Handshakes {
   listener: NodeListener | undefined = undefined
@@ -139,6 +163,7 @@ class Handshakes {
   private readonly keepAlive: KeepAlive | undefined
   /** All that are under way: a handshake leaves when it is settled. */
   private readonly pending: DeadlineQueue<NodeTlsHandshake>
+  private settledWaiters: Waiters<void, never> = undefined
 
   constructor(site: NodeSite, endpoint: Endpoint.TlsServer, acceptor: NodeTlsAcceptor, run: Run) {
     this.description = EndpointFormat.format(endpoint)
@@ -163,14 +188,35 @@ class Handshakes {
       run: this.run,
       transport: (secured) =>
         new NodeTransport(secured, this.shared, ends, NodeTls.security(secured), socket),
-      onDone: (transport) => listener.accepted(transport),
-      onFailed: (reason, blame) => this.tell(NetAddress.formatSocketAddress(ends.peer), reason, blame)
+      onDone: (transport) => {
+        listener.accepted(transport)
+        this.tellSettled()
+      },
+      onFailed: (reason, blame) => {
+        this.tell(NetAddress.formatSocketAddress(ends.peer), reason, blame)
+        this.tellSettled()
+      }
     })
     handshake.start()
   }
 
   get isBusy(): boolean {
     return this.pending.size > 0
+  }
+
+  /** Waits until none is under way. */
+  get settled(): Effect.Effect<void> {
+    return until(
+      () => (this.isBusy ? undefined : Exit.void),
+      () => (this.settledWaiters ??= new Set())
+    )
+  }
+
+  private tellSettled(): void {
+    const waiters = this.settledWaiters
+    if (waiters === undefined || this.isBusy) return
+    this.settledWaiters = undefined
+    for (const resume of waiters) resume(Exit.void)
   }
 
   /**
@@ -186,6 +232,7 @@ class Handshakes {
 
   stop(): void {
     for (const handshake of this.pending.endAll()) handshake.cancel()
+    this.tellSettled()
   }
 
   /** What peers do is for those who look for it; what hooks do is not as it should be. */

@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as Errno from "../reactor/Errno.ts"
 import { ListenError, type ListenReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
-import { addressOf, bindTcp, ofDatagram, pause } from "./nativeHandle.ts"
+import { addressOf, bindTcp, ofDatagram, pause, tcpFlags } from "./nativeHandle.ts"
 import { systemError } from "./NodeDatagramAccelerator.ts"
 import { experimentalFfi } from "./experimentalFfi.ts"
 
@@ -32,6 +32,8 @@ export interface Place {
   readonly address: string
   /** 0 lets the system choose. */
   readonly port: number
+  /** Not IPv4 as well, for `::`. Default `false`. */
+  readonly ipv6Only?: boolean | undefined
 }
 
 const backlog = 511
@@ -105,10 +107,13 @@ interface Opened {
   readonly close: () => void
 }
 
-const openTcp = (system: System, { address, port }: Place): Effect.Effect<Opened, ListenReason> =>
+const openTcp = (
+  system: System,
+  { address, ipv6Only = false, port }: Place
+): Effect.Effect<Opened, ListenReason> =>
   Effect.try({
     try: () => {
-      const handle = bindTcp(address, port, 0)
+      const handle = bindTcp(address, port, ipv6Only ? tcpFlags.ipv6Only : 0)
       if (typeof handle === "number") throw systemError(handle)
       const bound = addressOf(handle)
       // libuv keeps "in use" for the `listen` of its own; the socket is not bound then, and would get any port.
@@ -121,9 +126,9 @@ const openTcp = (system: System, { address, port }: Place): Effect.Effect<Opened
     catch: Errno.listenReason
   })
 
-const openUdp = ({ address, port }: Place): Effect.Effect<Opened, ListenReason> =>
+const openUdp = ({ address, ipv6Only = false, port }: Place): Effect.Effect<Opened, ListenReason> =>
   Effect.callback((resume) => {
-    const socket = dgram.createSocket(net.isIPv6(address) ? "udp6" : "udp4")
+    const socket = dgram.createSocket({ type: net.isIPv6(address) ? "udp6" : "udp4", ipv6Only })
     socket.once("error", (error) => {
       socket.close()
       resume(Effect.fail(Errno.listenReason(error)))

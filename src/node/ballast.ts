@@ -10,7 +10,7 @@ const pieceBytesMin = 8_192
 let ballast: Array<unknown> | undefined
 
 /**
- * Call it for each piece received. A slot takes 8 bytes, so this is half the piece's size: with a quarter, every
+ * Call it for each piece received or read. A slot takes 8 bytes, so this is half the piece's size: with a quarter, every
  * fourth collection still marks; with all of it, nothing more is gained.
  */
 export const accompany = (bytes: number): void => {

@@ -35,6 +35,14 @@ export class TooLong extends Data.TaggedError("TooLong")<{ readonly limit: numbe
   }
 }
 
+/** A name that cannot be one: a table's in a socketmap is a word, for what follows it is the key. */
+export class BadName extends Data.TaggedError("BadName")<{ readonly name: string }> {
+  readonly fault: Fault = "Local"
+  override get message(): string {
+    return `"${visible(this.name)}" cannot be the name of a table`
+  }
+}
+
 /** No reply came in time, or the connection ended before it. */
 export class NoReply extends Data.TaggedError("NoReply")<{ readonly detail: string }> {
   readonly fault: Fault = "Remote"
@@ -43,7 +51,7 @@ export class NoReply extends Data.TaggedError("NoReply")<{ readonly detail: stri
   }
 }
 
-export type PostfixReason = Malformed | TryAgain | Rejected | TooLong | NoReply
+export type PostfixReason = Malformed | TryAgain | Rejected | TooLong | BadName | NoReply
 
 export class PostfixError extends Data.TaggedError("PostfixError")<{
   readonly operation: "parse" | "get" | "put"

@@ -50,9 +50,10 @@ export interface Server {
   /** Told at most once per turn of the event loop. */
   readonly counts: SubscriptionRef.SubscriptionRef<Counts>
   /**
-   * Stops accepting, tells the protocols (`Protocol.stopping`), waits up to `drainTimeout`, interrupts what is
-   * left, and resets what does not go by `interruptTimeout`. Returns when nothing is left. Idempotent; whoever
-   * no longer waits for it does not end it. The end of the server's scope does the same.
+   * Stops accepting, tells the protocols (`Protocol.stopping`), waits up to `drainTimeout`, for handshakes under way
+   * and for connections, interrupts what is left, and resets what does not go by `interruptTimeout`. Returns when
+   * nothing is left. Idempotent; whoever no longer waits for it does not end it. The end of the server's scope does
+   * the same.
    */
   readonly stop: Effect.Effect<void>
 }
@@ -80,7 +81,7 @@ export const make = Effect.fnUntraced(function* <E, R>(
     Effect.forkDetach({ startImmediately: true })
   )
   const stopWith = (accepting: Fiber.Fiber<never, ListenError>) =>
-    server.drainAfter(Effect.andThen(Fiber.interrupt(accepting), listener.stop))
+    server.drain(listener.settle, Effect.andThen(Fiber.interrupt(accepting), listener.stop))
   const stop = stopWith(yield* Effect.acquireRelease(accept, stopWith))
   yield* Effect.logInfo(`${name} listening`).pipe(Effect.annotateLogs("address", String(listener.address)))
   return { name, address: listener.address, counts, stop }
@@ -269,34 +270,47 @@ class Running implements ConnectionHost {
    * Waits for the one drain, which the first who asks starts. It runs in a fiber of its own: the usual way to
    * stop a server is to interrupt who runs it, and an interrupted fiber cannot wait with a timeout any more.
    */
-  drainAfter(stopAccepting: Effect.Effect<void>): Effect.Effect<void> {
+  drain(settle: Effect.Effect<void>, stopAccepting: Effect.Effect<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (!this.draining) {
         this.draining = true
-        this.run(Deferred.into(Effect.andThen(stopAccepting, this.drain), this.drained))
+        this.run(Deferred.into(this.drainNow(settle, stopAccepting), this.drained))
       }
       return Deferred.await(this.drained)
     })
   }
 
-  private readonly drain: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    yield* this.stopping.open
-    yield* this.emptyWithin(this.drainTimeout)
-    for (const connection of this.connections) this.run(connection.interrupt)
-    yield* this.emptyWithin(this.interruptTimeout)
-    for (const connection of this.connections) yield* connection.transport.abort
-    for (const transport of this.refusals) yield* transport.abort
-    yield* this.empty.await
-    this.publishNow()
-  })
+  private drainNow(settle: Effect.Effect<void>, stopAccepting: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const settling = yield* Effect.forkChild(settle, { startImmediately: true })
+      const isSettled = settling.pollUnsafe() !== undefined
+      if (isSettled) yield* stopAccepting
+      yield* this.stopping.open
+      yield* this.emptyWithin(this.drainTimeout, isSettled ? Effect.void : Fiber.await(settling))
+      if (!isSettled) yield* Effect.andThen(Fiber.interrupt(settling), stopAccepting)
+      for (const connection of this.connections) this.run(connection.interrupt)
+      yield* this.emptyWithin(this.interruptTimeout)
+      for (const connection of this.connections) yield* connection.transport.abort
+      for (const transport of this.refusals) yield* transport.abort
+      yield* this.empty.await
+      this.publishNow()
+    })
+  }
 
   private get isEmpty(): boolean {
     return this.connections.size === 0 && this.refusals.size === 0
   }
 
-  private emptyWithin(timeout: Duration.Input): Effect.Effect<void> {
+  /** At most so long, once `before` is over, if that is something. */
+  private emptyWithin(
+    timeout: Duration.Input,
+    before: Effect.Effect<unknown> = Effect.void
+  ): Effect.Effect<void> {
+    const empty = Effect.suspend(() => (this.isEmpty ? Effect.void : this.empty.await))
     return Effect.suspend(() =>
-      this.isEmpty ? Effect.void : Effect.asVoid(Effect.timeoutOption(this.empty.await, timeout))
+      before === Effect.void && this.isEmpty
+        ? Effect.void
+        : Effect.asVoid(Effect.timeoutOption(Effect.andThen(before, empty), timeout))
     )
   }
 }

@@ -19,6 +19,7 @@ import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Datagram, Message, Outgoing } from "./Datagram.ts"
 import { DatagramMulticast, type MulticastVerbs } from "./DatagramMulticast.ts"
+import { HandOver } from "./HandOver.ts"
 import * as Reason from "./Reason.ts"
 import { DatagramError, type DatagramReason } from "./ReactorError.ts"
 import { type LoopOwner, ReceiveLoop } from "./ReceiveLoop.ts"
@@ -68,6 +69,7 @@ export abstract class DatagramPort implements Datagram, LoopOwner {
   private lost = 0
   private waiter: Resume<Batch> | undefined = undefined
   private loop: ReceiveLoop | undefined = undefined
+  private given: HandOver<Batch> | undefined = undefined
 
   private unsent = 0
   private filling = false
@@ -96,26 +98,29 @@ export abstract class DatagramPort implements Datagram, LoopOwner {
     const forget = Effect.sync(() => {
       this.waiter = undefined
     })
-    const wait = Effect.callback<Batch, DatagramError>((resume) => {
+    const given = (this.given = new HandOver<Batch>())
+    return Effect.callback((resume) => {
+      if (this.isBusy) return resume(Effect.fail(this.error("receive", busy())))
+      given.expect()
+      const item = this.take()
+      if (item instanceof DatagramError) return resume(Effect.fail(item))
+      if (item !== undefined) return resume(given.give(item))
+      if (this.state !== "Open") return resume(Effect.fail(this.error("receive", closed())))
       this.waiter = resume
       return forget
     })
-    return Effect.suspend(() => {
-      if (this.waiter !== undefined || this.loop !== undefined) {
-        return Effect.fail(this.error("receive", busy()))
-      }
-      const item = this.take()
-      if (item !== undefined) return exitOf(item)
-      return this.state === "Open" ? wait : Effect.fail(this.error("receive", closed()))
-    })
+  }
+
+  private get isBusy(): boolean {
+    const batch = this.given?.reclaim()
+    if (batch !== undefined && this.state === "Open") this.waiting.unshift(...batch)
+    return this.waiter !== undefined || this.loop !== undefined || this.given?.isPending === true
   }
 
   get receiveEach(): Datagram["receiveEach"] {
     return (f, options) =>
       Effect.withFiber((fiber) => {
-        if (this.waiter !== undefined || this.loop !== undefined) {
-          return Effect.fail(this.error("receive", busy()))
-        }
+        if (this.isBusy) return Effect.fail(this.error("receive", busy()))
         const onError = options?.onError ?? Effect.fail
         // The loop is stepped only while something waits: each step takes what that is by then.
         const next = () => {
@@ -349,7 +354,8 @@ export abstract class DatagramPort implements Datagram, LoopOwner {
     const item = this.take()
     if (item === undefined && this.state === "Open") return
     this.waiter = undefined
-    resume(item === undefined ? Effect.fail(this.error("receive", closed())) : exitOf(item))
+    if (item instanceof DatagramError) resume(Effect.fail(item))
+    else resume(item === undefined ? Effect.fail(this.error("receive", closed())) : this.given!.give(item))
   }
 
   /** Nothing is left of the port. */
@@ -405,9 +411,6 @@ class Sending {
 const encoder = new TextEncoder()
 /** What `ReceiveLoop` hands through; `receiveEach` takes from the queue itself. */
 const nothing = new Uint8Array(0)
-
-const exitOf = (item: Batch | DatagramError): Exit.Exit<Batch, DatagramError> =>
-  item instanceof DatagramError ? Exit.fail(item) : Exit.succeed(item)
 
 const invalid = (detail: string) => new Reason.InvalidAddress({ detail })
 const busy = () => new Reason.Busy({ detail: "another fiber is already receiving on this port" })

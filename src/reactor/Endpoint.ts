@@ -252,6 +252,8 @@ export interface Udp {
   /** The local port; 0 lets the system choose. */
   readonly port: number
   readonly interface: string
+  /** For an IPv6 interface: no IPv4 peers, so that another port can have them. Default `false`. */
+  readonly ipv6Only?: boolean | undefined
   /** Talk to this peer only; refusals are then reported. */
   readonly connect?: { readonly host: string; readonly port: number } | undefined
   /** Allow sending to broadcast addresses. Default `false`. */

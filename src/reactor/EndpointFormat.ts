@@ -100,6 +100,7 @@ const datagramPort = (endpoint: Endpoint.Udp): string => {
   return [
     places,
     localAddress("interface", endpoint.interface, all),
+    option("ipv6Only", endpoint.ipv6Only),
     option("broadcast", endpoint.broadcast),
     option("reuseAddress", endpoint.reuseAddress),
     option("reusePort", endpoint.reusePort),

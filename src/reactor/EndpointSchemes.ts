@@ -241,6 +241,7 @@ const datagramArguments = {
     kind: Argument.localAddress,
     doc: "the local address; default all of IPv4 (of IPv6 for an IPv6 peer)"
   },
+  ipv6Only,
   broadcast: { kind: Argument.boolean, doc: "allow sending to broadcast addresses; default no" },
   reuseAddress: {
     kind: Argument.boolean,

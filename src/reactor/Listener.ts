@@ -17,6 +17,13 @@ export interface Listener {
     onConnection: (transport: Transport.Closeable) => void
   ) => Effect.Effect<never, ListenError>
 
-  /** Stops listening: new connections are refused, those accepted go on. Idempotent. */
+  /**
+   * For who stops and wants to lose nobody: refuses new connections, and waits until those that go through something first (a
+   * handshake, a header) have been handed over, or have failed. Where there is no such thing it does nothing. `stop` comes behind
+   * it, which ends what still is under way; so whoever waits has a timeout.
+   */
+  readonly settle: Effect.Effect<void>
+
+  /** Stops listening: new connections are refused, those accepted go on, handshakes are ended. Idempotent. */
   readonly stop: Effect.Effect<void>
 }

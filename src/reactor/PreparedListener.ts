@@ -80,6 +80,7 @@ class PreparedListener extends StreamListener {
   private readonly preparing = new Map<Preparation, number>()
   /** Connections that nobody will take, on their way out. */
   private readonly leaving = new Set<Preparation>()
+  private settling = false
 
   constructor(inner: Listener, options: Options, run: Run, clock: Clock.Clock) {
     super(options)
@@ -96,7 +97,16 @@ class PreparedListener extends StreamListener {
   /** Takes what the inner listener accepts, until that one stops. */
   get listening(): Effect.Effect<void> {
     return Effect.exit(this.inner.acceptEach((transport) => this.begin(transport))).pipe(
-      Effect.andThen(this.stop)
+      Effect.andThen(Effect.suspend(() => (this.settling ? Effect.void : this.stop)))
+    )
+  }
+
+  protected override awaitPrepared(): Effect.Effect<void> {
+    this.settling = true
+    return this.inner.settle.pipe(
+      Effect.andThen(this.inner.stop),
+      Effect.andThen(Effect.suspend(() => Fiber.awaitAll([...this.preparing.keys()]))),
+      Effect.asVoid
     )
   }
 

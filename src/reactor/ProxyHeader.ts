@@ -78,28 +78,34 @@ export const decode = (
  * The header that a connection came with, through views (`TransportView`) and changes to TLS; the innermost view's, where
  * several headers came one behind the other. `undefined` for a connection without one.
  */
-export const of = (transport: Transport): ProxyHeader | undefined => {
+export const of = (transport: Transport): ProxyHeader | undefined => behindHeader(transport)?.header
+
+const behindHeader = (transport: Transport): ProxiedTransport | undefined => {
   for (let at: Transport | undefined = transport; at !== undefined; at = TransportView.innerOf(at)) {
-    if (at instanceof ProxiedTransport) return at.header
+    if (at instanceof ProxiedTransport) return at
   }
   return undefined
 }
 
 /**
  * The header that passes a connection on: its peer, its own address, and, in version 2, what its TLS told or the header that it
- * came with had. `tlvs` are added. Give it to `send` or `encode`.
+ * came with had. TLS that the header itself came through is that of the proxy, and is not told. `tlvs` are added. Give it to `send` or
+ * `encode`.
  */
 export const forwarding = (
   transport: Transport,
   options: { readonly version?: 1 | 2 | undefined; readonly tlvs?: Tlvs | undefined } = {}
 ): ProxyHeader => {
   const { tlvs, version = 2 } = options
-  const came = of(transport)
+  const came = behindHeader(transport)
+  // A certificate of the proxy's is none of the client's that it speaks for.
+  const isOfProxy = came !== undefined && came.isTlsOfProxy && came.header.addresses !== undefined
+  const security = isOfProxy ? {} : securityOf(transport)
   return {
     version,
     command: "Proxy",
     addresses: sameFamily(transport.peer, transport.local),
-    tlvs: version === 1 ? {} : { ...came?.tlvs, ...securityOf(transport), ...tlvs }
+    tlvs: version === 1 ? {} : { ...came?.header.tlvs, ...security, ...tlvs }
   }
 }
 

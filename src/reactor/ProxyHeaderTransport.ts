@@ -10,14 +10,17 @@ import { TransportView } from "./TransportView.ts"
  */
 export class ProxiedTransport extends TransportView {
   readonly header: ProxyHeader
+  /** The header itself came over TLS: that is between the proxy and us, and says nothing about the client. */
+  readonly isTlsOfProxy: boolean
 
-  constructor(inner: Transport, header: ProxyHeader) {
+  constructor(inner: Transport, header: ProxyHeader, isTlsOfProxy = inner.security._tag === "Tls") {
     super(inner)
     this.header = header
+    this.isTlsOfProxy = isTlsOfProxy
   }
 
   protected override again(secured: Transport): Transport {
-    return new ProxiedTransport(secured, this.header)
+    return new ProxiedTransport(secured, this.header, this.isTlsOfProxy)
   }
 
   override get local(): Transport["local"] {
@@ -33,8 +36,8 @@ export class ProxiedTransport extends TransportView {
 export class ProxiedCloseable extends ProxiedTransport implements Closeable {
   private readonly closeable: Closeable
 
-  constructor(inner: Closeable, header: ProxyHeader) {
-    super(inner, header)
+  constructor(inner: Closeable, header: ProxyHeader, isTlsOfProxy?: boolean) {
+    super(inner, header, isTlsOfProxy)
     this.closeable = inner
   }
 
@@ -44,6 +47,9 @@ export class ProxiedCloseable extends ProxiedTransport implements Closeable {
 
   override get startTls(): Closeable["startTls"] {
     return (options) =>
-      Effect.map(this.closeable.startTls(options), (secured) => new ProxiedCloseable(secured, this.header))
+      Effect.map(
+        this.closeable.startTls(options),
+        (secured) => new ProxiedCloseable(secured, this.header, this.isTlsOfProxy)
+      )
   }
 }

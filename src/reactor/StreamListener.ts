@@ -16,6 +16,10 @@ export abstract class StreamListener<T extends Closeable = Closeable> implements
   protected abstract release(): Effect.Effect<void>
   /** Drops a connection that nobody will take. */
   protected abstract discard(transport: T): void
+  /** Refuses new connections, and waits for those that are under way to being delivered. */
+  protected awaitPrepared(): Effect.Effect<void> {
+    return Effect.void
+  }
   /** Somebody accepts now. */
   protected onAccepting(): void {}
 
@@ -58,6 +62,10 @@ export abstract class StreamListener<T extends Closeable = Closeable> implements
         if (this.onConnection === onConnection) this.forget()
       })
     })
+
+  readonly settle: Effect.Effect<void> = Effect.suspend(() =>
+    this.stopped ? Effect.void : this.awaitPrepared()
+  )
 
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     if (this.stopped) return Effect.void

@@ -10,13 +10,14 @@ import * as Exit from "effect/Exit"
 import type * as NetAddress from "effect/net/NetAddress"
 import type * as Pull from "effect/Pull"
 import * as Closing from "./Closing.ts"
+import { HandOver } from "./HandOver.ts"
 import * as Immediate from "./Immediate.ts"
 import { InputQueue, noInput } from "./InputQueue.ts"
 import * as Reason from "./Reason.ts"
 import { TransportError, type TransportReason } from "./ReactorError.ts"
 import { type LoopHost, type LoopOwner, ReceiveLoop } from "./ReceiveLoop.ts"
 import * as Receiving from "./Receiving.ts"
-import { busy, closed, doneExit, endedOutput, isDone } from "./streamEnds.ts"
+import { busy, closed, doneExit, endedOutput } from "./streamEnds.ts"
 import type { StreamLimits } from "./StreamLimits.ts"
 import type * as Tls from "./Tls.ts"
 import type { Closeable, Transport } from "./Transport.ts"
@@ -56,6 +57,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   private inputPaused = false
   private waiter: Resume<Uint8Array, TransportError | Cause.Done> | undefined = undefined
   private loop: ReceiveLoop | undefined = undefined
+  private given: HandOver<Uint8Array> | undefined = undefined
 
   /** What this turn has sent so far; none between turns, so that an idle connection owns no array. */
   private output: Array<Uint8Array | string> | undefined = undefined
@@ -86,13 +88,13 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     const forget = Effect.sync(() => {
       this.waiter = undefined
     })
+    const given = (this.given = new HandOver<Uint8Array>())
     return Effect.callback((resume) => {
-      if (this.waiter !== undefined || this.loop !== undefined) {
-        return resume(Effect.fail(this.error("receive", busy())))
-      }
+      if (this.isBusy) return resume(Effect.fail(this.error("receive", busy())))
+      given.expect()
       const bytes = this.takeInput()
       if (bytes !== undefined) {
-        resume(Exit.succeed(bytes))
+        resume(given.give(bytes))
         return this.tellGone()
       }
       const exit = this.inputExit()
@@ -100,6 +102,13 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
       this.waiter = resume
       return forget
     })
+  }
+
+  private get isBusy(): boolean {
+    const { given } = this
+    const bytes = given?.reclaim()
+    if (bytes !== undefined && this.outputState !== "Closing" && !this.isLost) this.ownInput().unshift(bytes)
+    return this.waiter !== undefined || this.loop !== undefined || given?.isPending === true
   }
 
   get receiveEach(): Transport["receiveEach"] {
@@ -110,10 +119,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     f: (bytes: Uint8Array) => Effect.Effect<void, unknown, unknown>,
     host: LoopHost
   ): ReceiveLoop | undefined {
-    if (this.waiter !== undefined || this.loop !== undefined) {
-      host.loopEnded(Exit.fail(this.error("receive", busy())))
-      return undefined
-    }
+    if (this.isBusy) return void host.loopEnded(Exit.fail(this.error("receive", busy())))
     const loop = new ReceiveLoop(f, host, this)
     this.loop = loop
     this.feedLoop(loop)
@@ -139,7 +145,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
       const bytes = this.takeInput()
       if (bytes === undefined) {
         const exit = this.inputExit()
-        if (exit !== undefined) loop.end(Exit.isFailure(exit) && isDone(exit) ? Exit.void : exit)
+        if (exit !== undefined) loop.end(exit === doneExit ? Exit.void : exit)
         break
       }
       loop.step(bytes)
@@ -180,7 +186,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
     this.tellGone()
     if (this.waiter !== undefined) {
       const bytes = this.takeInput()
-      const exit = bytes === undefined ? this.inputExit() : Exit.succeed(bytes)
+      const exit = bytes === undefined ? this.inputExit() : this.given!.give(bytes)
       if (exit !== undefined) {
         const resume = this.waiter
         this.waiter = undefined
@@ -268,10 +274,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   // --- ending -------------------------------------------------------------------------------------------
 
   get abort(): Effect.Effect<void> {
-    return Effect.sync(() => {
-      if (this.successor !== undefined) return this.successor.abortNow()
-      this.abortNow()
-    })
+    return Effect.sync(() => (this.successor ?? this).abortNow())
   }
 
   private abortNow(): void {
@@ -371,9 +374,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   get startTls(): Closeable["startTls"] {
     return (options) =>
       Effect.suspend(() => {
-        if (this.waiter !== undefined || this.loop !== undefined) {
-          return Effect.fail(this.error("startTls", busy()))
-        }
+        if (this.isBusy) return Effect.fail(this.error("startTls", busy()))
         if (this.outputState !== "Open" || this.over) {
           return Effect.fail(this.error("startTls", this.whyNotSend()))
         }
@@ -424,7 +425,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
       } else if (this.waiter !== undefined) {
         const resume = this.waiter
         this.waiter = undefined
-        resume(Exit.succeed(bytes))
+        resume(this.given!.give(bytes))
       } else {
         const input = this.ownInput()
         input.push(bytes)

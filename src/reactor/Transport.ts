@@ -21,7 +21,8 @@ export interface Transport {
 
   /**
    * The next bytes, as they came; never empty. Fails with `Cause.Done` at the end of input. One fiber at a
-   * time: a second one fails as `Busy`. Interrupting it loses nothing.
+   * time: a second one fails as `Busy`. Interrupting it loses nothing: bytes leave the transport in the very step of the fiber
+   * that is given them. What is done with them behind that (`Effect.map`, the next `yield*`) are steps of their own.
    */
   readonly receive: Pull.Pull<Uint8Array, TransportError>
 

@@ -2,10 +2,8 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Reason from "./Reason.ts"
-import type { TransportError } from "./ReactorError.ts"
 
 export const doneExit: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
-export const isDone = (exit: Exit.Failure<never, TransportError | Cause.Done>): boolean => exit === doneExit
 
 export const busy = () => new Reason.Busy({ detail: "another fiber is already receiving on this connection" })
 export const closed = () => new Reason.Closed({ detail: "the connection is closed" })

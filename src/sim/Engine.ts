@@ -24,12 +24,6 @@ export type Halt = "Done" | "Idle" | "StepLimit" | "TimeLimit" | "Broken"
 
 const touchesMax = 16
 
-/**
- * After a fiber was resumed, so many operations are never cut: what it was handed, it gets. Effect's own scheduler cuts
- * none of the first 2,047, and interrupting a fiber between taking something and using it loses that.
- */
-const opsTogether = 16
-
 /** Something from outside reached in, or was asked for. */
 export interface Touch {
   readonly what: string
@@ -200,8 +194,8 @@ export class Engine {
       if (!this.isRunning) this.touched("a fiber went on, and nobody in the world had resumed it", fiber)
       this.meet(fiber, machine)
     }
-    if (--this.untilYield > 0 || currentOpCount <= opsTogether)
-      return currentOpCount >= fiber.cache.maxOpsBeforeYield
+    // What resumes a fiber is its first operation: Effect's own scheduler never cuts that, and it is what the fiber was handed.
+    if (--this.untilYield > 0 || currentOpCount === 1) return currentOpCount >= fiber.cache.maxOpsBeforeYield
     this.untilYield = this.drawYield()
     return this.isRunning
   }

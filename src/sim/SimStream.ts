@@ -1,7 +1,7 @@
 import type * as NetAddress from "effect/net/NetAddress"
 import type { MemoryLoop } from "../memory/MemoryLoop.ts"
 import { MemoryPipe } from "../memory/MemoryPipe.ts"
-import { type EndOptions, join, type StreamEvents } from "../memory/MemoryStream.ts"
+import { droppedBytesMax, type EndOptions, join, type StreamEvents } from "../memory/MemoryStream.ts"
 import type { Mark } from "../memory/MemoryTls.ts"
 import type { StreamEnd } from "../memory/MemoryCable.ts"
 import type { TransportReason } from "../reactor/ReactorError.ts"
@@ -54,6 +54,8 @@ export class SimStream implements StreamEnd {
   private flight = 0
   /** Bytes taken that were not reported to the peer. */
   private unacknowledged = 0
+  /** Bytes that came while it was closing. */
+  private droppedBytes = 0
   private blocked = false
   private clogged = false
   private retry: Moment | undefined = undefined
@@ -183,13 +185,24 @@ export class SimStream implements StreamEnd {
     } else if (!(segment instanceof Uint8Array)) {
       this.incoming.pushMark(segment)
     } else if (this.isClosing) {
-      this.took(segment.length)
+      this.drop(segment.length)
     } else {
       this.incoming.push(segment)
     }
     // A busy host comes to it when it has time.
     if (this.node.machine.slowness > 0) this.schedule()
     else if (!this.scheduled) this.deliver()
+  }
+
+  /** Nobody reads any more; the peer may send for a while still, and then has to wait. */
+  private drop(bytes: number): void {
+    this.droppedBytes += bytes
+    if (!this.isDeaf) this.took(bytes)
+    else if (this.closedReported) this.abandon()
+  }
+
+  private get isDeaf(): boolean {
+    return this.droppedBytes > droppedBytesMax
   }
 
   /** So many bytes left the receive buffer: the peer is told when it is worth it, or when it waits for room. */
@@ -401,6 +414,7 @@ export class SimStream implements StreamEnd {
     this.finishing = true
     this.loop.post(() => {
       this.stopTimer?.()
+      this.stopTimer = undefined
       this.isClosing = true
       this.reportClosed()
       this.forget()
@@ -415,7 +429,19 @@ export class SimStream implements StreamEnd {
 
   /** The program has nothing to do with it any more, and the peer has everything. */
   private forget(): void {
-    if (this.closedReported && this.endAcknowledged && !this.isGone) this.die()
+    if (!this.closedReported || this.isGone) return
+    if (this.endAcknowledged) {
+      this.die()
+      // It may be waiting for room: as a probe of the full window would be answered.
+      if (this.isDeaf) this.tell(() => this.other.gotReset(undefined, "handOver"))
+    } else if (this.isDeaf) this.abandon()
+  }
+
+  /** The program has gone, and the peer only sends: the kernel keeps what is for it a while. */
+  private abandon(): void {
+    if (this.stopTimer !== undefined) return
+    const moment = this.node.machine.plan(this.settings.giveUpNanos, () => this.reset())
+    this.stopTimer = () => this.node.machine.engine.cancel(moment)
   }
 
   private die(): void {

@@ -50,6 +50,10 @@ export interface Datagram extends SocksWire.Place {
 /** What comes before the data of a datagram at most. */
 export const datagramHeadBytesMax = 3 + 1 + 256 + 2
 
+/** What comes before the data of a datagram with an address. */
+export const datagramHeadBytes = (family: NetAddress.IpFamily): number =>
+  3 + 1 + (family === "IPv4" ? 4 : 16) + 2
+
 const commands = ["connect", "bind", "associate"] as const satisfies ReadonlyArray<SocksWire.Command>
 
 const versionOf = (bytes: Uint8Array, version: number, section: string) =>

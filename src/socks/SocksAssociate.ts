@@ -10,6 +10,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import type { Datagram, Message } from "../reactor/Datagram.ts"
 import * as Endpoint from "../reactor/Endpoint.ts"
 import { Reactor } from "../reactor/Reactor.ts"
@@ -17,18 +18,23 @@ import type { ListenError } from "../reactor/ReactorError.ts"
 import * as Socks5Wire from "./Socks5Wire.ts"
 import type { SocksRules } from "./SocksRules.ts"
 import * as SocksTarget from "./SocksTarget.ts"
+import type * as SocksWire from "./SocksWire.ts"
 
 /** Peers that may answer; the one that was added first goes first. */
 const peersMax = 1_024
 /** Names that were looked up lately. */
 const namesMax = 64
 const nameMillis = 30_000
-/** A lookup holds up the datagrams behind it. */
+/** Datagrams for a name that is not known yet wait for it, the others pass: so long, so many names at once, so many datagrams for each. */
 const lookupTimeout = "5 seconds"
+const lookupsMax = 16
+const waitingMax = 16
 
 export interface Association {
   /** Where the client sends its datagrams. */
   readonly address: NetAddress.SocketAddress
+  /** Datagrams that were passed on so far, in both directions. */
+  readonly passed: () => number
 }
 
 /** Opens the ports, and passes on in the background; as long as the scope. */
@@ -52,32 +58,79 @@ export const open = Effect.fnUntraced(function* (
   const names = bounded<{ readonly address: NetAddress.IpAddress | undefined; readonly until: number }>(
     namesMax
   )
+  /** Data for places that are looked up right now. */
+  const lookups = new Map<string, Array<Uint8Array>>()
   const outward = new Map<NetAddress.IpFamily, Datagram>()
+  let passed = 0
 
-  const addressOf = Effect.fnUntraced(function* ({ host, port }: Socks5Wire.Datagram) {
-    const key = `${typeof host === "string" ? host : NetAddress.formatIp(host)} ${port}`
-    const now = yield* Clock.currentTimeMillis
-    const known = names.get(key)
-    if (known !== undefined && known.until > now) return known.address
-    const found = yield* SocksTarget.addressesOf(rules, { ...wish, host, port }).pipe(
+  const lookUp = (place: SocksWire.Place) =>
+    SocksTarget.addressesOf(rules, { ...wish, ...place }).pipe(
       Effect.timeoutOption(lookupTimeout),
-      Effect.map(Option.map(([first]) => first)),
-      Effect.tapError(({ detail }) => Effect.logDebug(`a datagram is not passed on: ${detail}`)),
-      Effect.orElseSucceed(() => Option.none<NetAddress.IpAddress>())
+      Effect.map((found) => Option.getOrUndefined(found)?.[0]),
+      Effect.catchTag("NotGranted", ({ detail }) =>
+        Effect.as(Effect.logDebug(`a datagram is not passed on: ${detail}`), undefined)
+      )
     )
-    const address = Option.getOrUndefined(found)
-    names.set(key, { address, until: now + nameMillis })
-    return address
+
+  const deliver = Effect.fnUntraced(function* (
+    address: NetAddress.IpAddress | undefined,
+    port: number,
+    data: Uint8Array
+  ) {
+    if (address === undefined) return
+    const to = NetAddress.inetAddressUnsafe(NetAddress.toCanonical(address), port)
+    const way = yield* outwardOf(NetAddress.familyOf(to))
+    peers.set(keyOf(to), true)
+    passed++
+    yield* Effect.ignore(way.send(data, to))
+  })
+
+  /** To the address that the place has, at once where that is known, and else when it is: those behind it do not wait. */
+  const passOn = Effect.fnUntraced(function* ({ data, host, port }: Socks5Wire.Datagram) {
+    const key = `${typeof host === "string" ? host : NetAddress.formatIp(host)} ${port}`
+    const known = names.get(key)
+    if (known !== undefined && known.until > (yield* Clock.currentTimeMillis)) {
+      return yield* deliver(known.address, port, data)
+    }
+    const waiting = lookups.get(key)
+    if (waiting !== undefined) {
+      // The bytes may be a view of what the next datagram is read into.
+      if (waiting.length < waitingMax) waiting.push(data.slice())
+      return
+    }
+    if (lookups.size >= lookupsMax) return
+    const held = [data.slice()]
+    lookups.set(key, held)
+    yield* lookUp({ host, port }).pipe(
+      Effect.flatMap((address) =>
+        Effect.gen(function* () {
+          names.set(key, { address, until: (yield* Clock.currentTimeMillis) + nameMillis })
+          lookups.delete(key)
+          for (const one of held) yield* Effect.ignore(deliver(address, port, one))
+        })
+      ),
+      // A lookup that breaks is one that found nothing.
+      Effect.ensuring(Effect.sync(() => lookups.delete(key))),
+      Effect.forkIn(scope, { startImmediately: true })
+    )
   })
 
   const back = Effect.fnUntraced(function* ({ bytes, peer }: Message) {
     if (clientPlace === undefined || !NetAddress.isInetAddress(peer) || !peers.has(keyOf(peer))) return
     const { address, port } = NetAddress.toCanonical(peer)
     const datagram = Socks5Wire.formatDatagram({ host: address, port, fragment: 0, data: bytes })
-    if (Result.isSuccess(datagram)) yield* Effect.ignore(inward.send(datagram.success, clientPlace))
+    if (Result.isFailure(datagram)) return
+    passed++
+    yield* Effect.ignore(inward.send(datagram.success, clientPlace))
   })
 
-  const outwardOf = Effect.fnUntraced(function* (family: NetAddress.IpFamily) {
+  // One at a time: what is looked up may become known at once.
+  const opening = Semaphore.makeUnsafe(1)
+  const outwardOf = (family: NetAddress.IpFamily) => {
+    const open = outward.get(family)
+    return open === undefined ? opening.withPermits(1)(openOutward(family)) : Effect.succeed(open)
+  }
+  const openOutward = Effect.fnUntraced(function* (family: NetAddress.IpFamily) {
     const open = outward.get(family)
     if (open !== undefined) return open
     const opened = yield* reactor.datagram(Endpoint.udp({ interface: family === "IPv4" ? "0.0.0.0" : "::" }))
@@ -94,12 +147,7 @@ export const open = Effect.fnUntraced(function* (
     if (Result.isFailure(datagram) || datagram.success.fragment !== 0) return
     clientPort = peer.port
     clientPlace = peer
-    const address = yield* addressOf(datagram.success)
-    if (address === undefined || datagram.success.port === 0) return
-    const to = NetAddress.inetAddressUnsafe(NetAddress.toCanonical(address), datagram.success.port)
-    const port = yield* outwardOf(NetAddress.familyOf(to))
-    peers.set(keyOf(to), true)
-    yield* Effect.ignore(port.send(datagram.success.data, to))
+    if (datagram.success.port !== 0) yield* passOn(datagram.success)
   })
 
   const passing = (
@@ -118,7 +166,7 @@ export const open = Effect.fnUntraced(function* (
       )
 
   yield* passing(inward, (message) => Effect.provideService(forth(message), Reactor, reactor))
-  return { address: inward.local }
+  return { address: inward.local, passed: () => passed }
 })
 
 const keyOf = (address: NetAddress.InetAddress): string =>

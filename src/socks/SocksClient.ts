@@ -108,7 +108,8 @@ const reply = Effect.fnUntraced(function* (
 
 const failed = (operation: Command, reason: SocksReason) => Effect.fail(new SocksError({ operation, reason }))
 
-const hostOf = (text: string): Result.Result<Place["host"], SocksError> => {
+/** An address, or a name as it goes to the proxy. */
+export const hostOf = (text: string): Result.Result<Place["host"], SocksError> => {
   const address = NetAddress.ipFromString(text)
   return Result.isSuccess(address)
     ? Result.succeed(address.success)

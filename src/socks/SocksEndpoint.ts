@@ -15,16 +15,11 @@ import * as Endpoint from "../reactor/Endpoint.ts"
 import { quoteArgument } from "../reactor/EndpointDescription.ts"
 import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import { Reactor } from "../reactor/Reactor.ts"
-import {
-  ConnectError,
-  type ConnectReason,
-  isConnectReason,
-  type TransportError
-} from "../reactor/ReactorError.ts"
+import { ConnectError, type ConnectReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
 import type { Transport } from "../reactor/Transport.ts"
 import * as SocksClient from "./SocksClient.ts"
-import type { SocksError } from "./SocksError.ts"
+import { reasonOf } from "./SocksTrouble.ts"
 
 export interface Options extends SocksClient.Options {
   /** How to reach the proxy. */
@@ -151,48 +146,3 @@ const resolved = (reactor: Reactor["Service"], { resolve = "remote", version }: 
     : Effect.map(reactor.resolve(host, version === 4 ? { family: "IPv4" } : {}), ([first]) =>
         NetAddress.formatIp(first)
       )
-
-type Trouble =
-  | SocksError
-  | TransportError
-  | ConnectError
-  | { readonly _tag: "ResolveError"; readonly reason: ConnectReason }
-
-const reasonOf = (error: Trouble): ConnectReason => {
-  if (error._tag === "SocksError") return reasonOfSocks(error)
-  const { reason } = error
-  return isConnectReason(reason) ? reason : new Reason.Reset({ detail: reason.detail, cause: reason })
-}
-
-/** By what the proxy says, as if it were said by the network. */
-const reasonOfSocks = (error: SocksError): ConnectReason => {
-  const fields = { detail: error.reason.message, cause: error }
-  switch (error.reason._tag) {
-    case "Denied":
-      switch (error.reason.version === 5 ? error.reason.code : 0) {
-        case 2:
-          return new Reason.AccessDenied(fields)
-        case 3:
-        case 4:
-          return new Reason.NoRoute(fields)
-        case 5:
-          return new Reason.Refused(fields)
-        case 6:
-          return new Reason.TimedOut(fields)
-        case 7:
-        case 8:
-          return new Reason.Unsupported(fields)
-        default:
-          return new Reason.Refused(fields)
-      }
-    case "NoMethod":
-    case "LoginRejected":
-      return new Reason.AccessDenied(fields)
-    case "Unaskable":
-      return new Reason.InvalidAddress(fields)
-    case "Ended":
-      return new Reason.Reset(fields)
-    default:
-      return new Reason.HandshakeFailed(fields)
-  }
-}

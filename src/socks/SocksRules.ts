@@ -47,6 +47,11 @@ export interface Options {
   readonly allow?: ReadonlyArray<string> | undefined
   /** Networks that may not be reached; before `allow`. Default none. */
   readonly deny?: ReadonlyArray<string> | undefined
+  /**
+   * Networks that this machine is in, and its addresses: public ones, too, are reached only where `allow` says so. Default none but the
+   * address that the client connected to.
+   */
+  readonly own?: ReadonlyArray<string> | undefined
   /** The only ports that may be reached. Default all. */
   readonly ports?: ReadonlyArray<number> | undefined
 }
@@ -55,12 +60,13 @@ const thisMachine = ["127.0.0.0/8", "::1/128", "unix"]
 
 /** Throws a `NetAddressError` for what is no network. */
 export const make = (options: Options = {}): SocksRules["Service"] => {
-  const { allow = [], clients = thisMachine, commands = ["connect"], deny = [], ports } = options
+  const { allow = [], clients = thisMachine, commands = ["connect"], deny = [], own = [], ports } = options
   const networks = (texts: ReadonlyArray<string>) => texts.map(networkOf)
   const from = networks(clients.filter((text) => text !== "unix"))
   const unix = clients.includes("unix")
   const allowed = networks(allow)
   const denied = networks(deny)
+  const around = networks(own)
   const isPort = (port: number) => ports === undefined || ports.includes(port)
   return {
     admits: (client) =>
@@ -73,7 +79,7 @@ export const make = (options: Options = {}): SocksRules["Service"] => {
         if (command !== "bind" && !isPort(port)) return false
         if (SocksReach.isIn(denied, address)) return false
         if (SocksReach.isIn(allowed, address)) return true
-        return SocksReach.isPublic(address) && !isOwn(address, local)
+        return SocksReach.isPublic(address) && !isOwn(address, local) && !SocksReach.isIn(around, address)
       })
   }
 }

@@ -105,9 +105,12 @@ export const protocol = (
         return yield* relay(client, target)
       }
       case "associate": {
-        const { address } = yield* opened(SocksAssociate.open(rules, wish))
+        const { address, passed } = yield* opened(SocksAssociate.open(rules, wish))
         yield* say(address)
-        return yield* client.receiveEach(() => Effect.void)
+        const asLong = client.receiveEach(() => Effect.void)
+        return yield* idleTimeout === undefined
+          ? asLong
+          : Effect.raceFirst(asLong, quiet(passed, idleTimeout))
       }
     }
   })
@@ -146,6 +149,15 @@ const opened = <A, E, R>(opening: Effect.Effect<A, E | ListenError, R>) =>
         Effect.fail(new SocksTarget.NotGranted({ code: Socks5Wire.code.failed, detail: error.message }))
       )
   )
+
+/** Waits until nothing passes for so long, and at most twice as long. */
+const quiet = (passed: () => number, idleTimeout: Duration.Input): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const before = passed()
+    return Effect.flatMap(Effect.sleep(idleTimeout), () =>
+      passed() === before ? Effect.void : quiet(passed, idleTimeout)
+    )
+  })
 
 /** Nothing is waited for on behalf of a client that is gone. */
 const orGone = <A, E, R>(client: Transport, waiting: Effect.Effect<A, E, R>) =>

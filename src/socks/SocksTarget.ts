@@ -52,17 +52,19 @@ export const connect = (
   options: Endpoint.ConnectOptions
 ): Effect.Effect<Transport, ConnectError, Reactor | Scope.Scope> =>
   Effect.flatMap(Reactor, (reactor) => {
-    const attempt = (address: NetAddress.IpAddress) => {
-      const endpoint = Endpoint.tcpClient({ ...options, host: NetAddress.formatIp(address), port })
-      return Effect.uninterruptibleMask((restore) =>
+    const connectTo = (address: NetAddress.IpAddress) =>
+      reactor.connect(Endpoint.tcpClient({ ...options, host: NetAddress.formatIp(address), port }))
+    // The usual case, without a race.
+    if (addresses.length === 1) return connectTo(addresses[0])
+    const attempt = (address: NetAddress.IpAddress) =>
+      Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(Scope.make(), (scope) =>
-          restore(Scope.provide(reactor.connect(endpoint), scope)).pipe(
+          restore(Scope.provide(connectTo(address), scope)).pipe(
             Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
             Effect.map((transport) => ({ transport, close: Scope.close(scope, Exit.void) }))
           )
         )
       )
-    }
     return Effect.uninterruptibleMask((restore) =>
       restore(
         HappyEyeballs.race(HappyEyeballs.order(addresses), attempt, { discard: ({ close }) => close })

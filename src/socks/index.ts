@@ -1,6 +1,7 @@
 export * as Socks4Wire from "./Socks4Wire.ts"
 export * as Socks5Wire from "./Socks5Wire.ts"
 export * as SocksClient from "./SocksClient.ts"
+export * as SocksDatagram from "./SocksDatagram.ts"
 export * as SocksEndpoint from "./SocksEndpoint.ts"
 export * as SocksError from "./SocksError.ts"
 export * as SocksReach from "./SocksReach.ts"

@@ -6,7 +6,7 @@ import * as Pull from "effect/Pull"
 import type { Protocol } from "../protocol/Protocol.ts"
 import type { TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
-import { TelnetError, TooManyNegotiations } from "./TelnetError.ts"
+import { TelnetError, TooManyControls } from "./TelnetError.ts"
 import * as TelnetSession from "./TelnetSession.ts"
 import * as TelnetWire from "./TelnetWire.ts"
 
@@ -24,8 +24,8 @@ export interface Options {
   readonly remote?: Iterable<number> | undefined
   /** Default 1,024. */
   readonly subnegotiationBytesMax?: number | undefined
-  /** Negotiations that the peer may begin or answer on one connection. Default 1,000. */
-  readonly negotiationsMax?: number | undefined
+  /** Negotiations, details and commands that the peer may send within a second. Default 200. */
+  readonly controlsPerSecondMax?: number | undefined
 }
 
 export interface Telnet {
@@ -57,13 +57,15 @@ export interface Telnet {
 export const usual: ReadonlyArray<number> = [TelnetWire.option.binary, TelnetWire.option.suppressGoAhead]
 
 export const make = (transport: Transport, options: Options = {}): Telnet => {
-  const { local = usual, negotiationsMax = 1_000, remote = usual, subnegotiationBytesMax } = options
+  const { controlsPerSecondMax = 200, local = usual, remote = usual, subnegotiationBytesMax } = options
   const policy: TelnetSession.Policy = { local: new Set(local), remote: new Set(remote) }
   const decoder = new TelnetWire.TelnetDecoder(subnegotiationBytesMax)
   const inputs: Array<Input> = []
   const waiting = new Map<string, Deferred.Deferred<void>>()
   let state = TelnetSession.initial
-  let negotiations = 0
+  /** Within the second that began then. */
+  let controls = 0
+  let controlsSince = Number.NEGATIVE_INFINITY
   let output: Array<Uint8Array> = []
 
   const step = (event: TelnetSession.SessionEvent): void => {
@@ -86,11 +88,10 @@ export const make = (transport: Transport, options: Options = {}): Telnet => {
 
   const onEvent = (event: TelnetWire.Event): void => {
     // What comes behind one too many is not heard.
-    if (negotiations > negotiationsMax) return
+    if (controls > controlsPerSecondMax) return
+    if (event._tag !== "Data" && ++controls > controlsPerSecondMax) return
     if (event._tag !== "Negotiation") inputs.push(event)
-    else if (++negotiations <= negotiationsMax) {
-      step({ _tag: "Received", verb: event.verb, option: event.option })
-    }
+    else step({ _tag: "Received", verb: event.verb, option: event.option })
   }
 
   /** All that is to be answered leaves at once. */
@@ -108,10 +109,14 @@ export const make = (transport: Transport, options: Options = {}): Telnet => {
 
   const more = transport.receive.pipe(
     Effect.tapError(() => release),
-    Effect.flatMap((bytes) => {
-      decoder.push(bytes, onEvent)
-      return flush
-    }),
+    Effect.flatMap((bytes) =>
+      Effect.clockWith((clock) => {
+        const now = clock.currentTimeMillisUnsafe()
+        if (Math.abs(now - controlsSince) >= 1_000) [controls, controlsSince] = [0, now]
+        decoder.push(bytes, onEvent)
+        return flush
+      })
+    ),
     Pull.catchDone(() =>
       Effect.suspend(() => {
         decoder.finish(onEvent)
@@ -121,8 +126,8 @@ export const make = (transport: Transport, options: Options = {}): Telnet => {
   )
 
   const failureOf = (): TelnetError | undefined =>
-    negotiations > negotiationsMax
-      ? new TelnetError({ reason: new TooManyNegotiations({ limit: negotiationsMax }) })
+    controls > controlsPerSecondMax
+      ? new TelnetError({ reason: new TooManyControls({ limit: controlsPerSecondMax }) })
       : decoder.failure
 
   const receive: Telnet["receive"] = Effect.suspend(() => {

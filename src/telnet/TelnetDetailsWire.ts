@@ -1,4 +1,4 @@
-/** What subnegotiations say: the size of a window (RFC 1073), the kind of a terminal (RFC 1091). Pure. */
+/** What subnegotiations say: the size of a window (RFC 1073), the kind of a terminal (RFC 1091), characters (RFC 2066). Pure. */
 
 export interface Window {
   /** 0: the peer does not know. */
@@ -35,4 +35,31 @@ export const parseTerminalType = (bytes: Uint8Array): string | true | undefined 
 export const formatTerminalType = (name: string): Uint8Array => {
   const text = name.slice(0, nameMax).replace(/[^!-~]/g, "?")
   return Uint8Array.of(is, ...new TextEncoder().encode(text))
+}
+
+// --- RFC 2066: characters are UTF-8, or as they come ------------------------------------------------------
+
+const request = 1
+const accepted = 2
+const rejected = 3
+const tableIs = 4
+const tableRejected = 5
+
+const utf8 = "UTF-8"
+const charsetOf = (code: number, name: string): Uint8Array =>
+  Uint8Array.of(code, ...new TextEncoder().encode(name))
+
+/** Asks for UTF-8. */
+export const requestUtf8 = charsetOf(request, `;${utf8}`)
+
+/** What is said to what a peer says about characters: UTF-8 is taken, nothing else; `undefined` where there is nothing to say. */
+export const answerCharset = (bytes: Uint8Array): Uint8Array | undefined => {
+  if (bytes[0] === tableIs) return Uint8Array.of(tableRejected)
+  if (bytes[0] !== request) return undefined
+  const text = String.fromCharCode(...bytes.subarray(1))
+  // A version may stand in front, of translation tables that we would take: none.
+  const list = text.replace(/^\[TTABLE\]./s, "")
+  const names = list.slice(1).split(list.charAt(0))
+  const found = names.find((name) => name.toUpperCase() === utf8)
+  return found === undefined ? Uint8Array.of(rejected) : charsetOf(accepted, found)
 }

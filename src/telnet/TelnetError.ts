@@ -23,16 +23,25 @@ export class UnknownCommand extends Data.TaggedError("UnknownCommand")<{ readonl
   }
 }
 
-/** Negotiations without end: a peer that changes its mind all the time. */
-export class TooManyNegotiations extends Data.TaggedError("TooManyNegotiations")<{ readonly limit: number }> {
+/** Negotiations, details and commands without end: a peer that changes its mind all the time. */
+export class TooManyControls extends Data.TaggedError("TooManyControls")<{ readonly limit: number }> {
   readonly fault: Fault = "Remote"
   readonly section = "RFC 1143"
   override get message(): string {
-    return `more than ${this.limit} negotiations`
+    return `more than ${this.limit} negotiations and commands in a second, the limit`
   }
 }
 
-export type TelnetReason = SubnegotiationTooLong | UnknownCommand | TooManyNegotiations
+/** Somebody's browser was sent here: nothing of what it says is meant for us. */
+export class NotTelnet extends Data.TaggedError("NotTelnet") {
+  readonly fault: Fault = "Remote"
+  readonly section = "RFC 854"
+  override get message(): string {
+    return "the peer speaks HTTP"
+  }
+}
+
+export type TelnetReason = SubnegotiationTooLong | UnknownCommand | TooManyControls | NotTelnet
 
 export class TelnetError extends Data.TaggedError("TelnetError")<{ readonly reason: TelnetReason }> {
   override get message(): string {

@@ -9,7 +9,6 @@ import type * as Endpoint from "../reactor/Endpoint.ts"
 import type { Reactor } from "../reactor/Reactor.ts"
 import type { ListenError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
-import type * as Terminal from "../terminal/Terminal.ts"
 import * as Telnet from "./Telnet.ts"
 import { TelnetShell } from "./TelnetShell.ts"
 import * as TelnetTerminal from "./TelnetTerminal.ts"
@@ -18,20 +17,24 @@ import * as TelnetTerminal from "./TelnetTerminal.ts"
 export const port = 23
 
 export interface Options
-  extends Pick<Telnet.Options, "subnegotiationBytesMax" | "negotiationsMax">, Terminal.Options {
+  extends Pick<Telnet.Options, "subnegotiationBytesMax" | "controlsPerSecondMax">, TelnetTerminal.Options {
   /** How long nothing may be said by either side. Default 15 minutes. */
   readonly idleTimeout?: Duration.Input | undefined
 }
 
-/** What runs on a connection. */
+/**
+ * What runs on a connection. The shell is attended to: sizes, questions whether we are there, and the loss of the connection are heard while it
+ * does other things than to read.
+ */
 export const protocol = (options: Options = {}): Protocol<Transport, Telnet.Failure, TelnetShell> => {
-  const { idleTimeout = "15 minutes", negotiationsMax, subnegotiationBytesMax } = options
-  const { localOptions: local, remoteOptions: remote } = TelnetTerminal
-  const limits = { negotiationsMax, subnegotiationBytesMax }
-  const converse = Telnet.over({ local, remote, ...limits })(
+  const { controlsPerSecondMax, idleTimeout = "15 minutes", lineMode, subnegotiationBytesMax } = options
+  const local = TelnetTerminal.localOptions
+  const remote = TelnetTerminal.remoteOptions(lineMode)
+  const converse = Telnet.over({ local, remote, controlsPerSecondMax, subnegotiationBytesMax })(
     Effect.fnUntraced(function* (telnet) {
       const { converse } = yield* TelnetShell
-      yield* converse(yield* TelnetTerminal.make(telnet, options))
+      const terminal = yield* TelnetTerminal.make(telnet, options)
+      yield* terminal.attend(converse(terminal))
     })
   )
   return Idle.over(idleTimeout)(converse)

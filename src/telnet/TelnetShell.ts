@@ -9,12 +9,12 @@ import type { TelnetTerminal } from "./TelnetTerminal.ts"
 export class TelnetShell extends Context.Service<
   TelnetShell,
   {
-    /** The conversation; the connection ends with it. */
+    /** The conversation; the connection ends with it, and it with the connection. What may take long is best given to `terminal.run`. */
     readonly converse: (terminal: TelnetTerminal) => Effect.Effect<void, Failure>
   }
 >()("spindle/telnet/TelnetShell") {}
 
-const commands = ["echo", "help", "history", "quit", "terminal"]
+const commands = ["count", "echo", "help", "history", "quit", "terminal"]
 
 /** A few commands that show what a terminal can do. Nothing of the machine is reached by them. */
 export const example: TelnetShell["Service"] = {
@@ -29,6 +29,10 @@ export const example: TelnetShell["Service"] = {
       const [name = "", ...words] = read.line.trim().split(" ")
       switch (name) {
         case "":
+          continue
+        case "count":
+          // ^C reaches it, though it reads nothing.
+          yield* terminal.run(counting(terminal))
           continue
         case "echo":
           yield* terminal.print(words.join(" "))
@@ -47,11 +51,18 @@ export const example: TelnetShell["Service"] = {
         case "quit":
           return yield* terminal.print("Bye.")
         default:
-          yield* terminal.print(`There is no "${name}". Try "help".`)
+          yield* terminal.print([{ text: `There is no "${name}".`, color: "red" }, ' Try "help".'])
       }
     }
   })
 }
+
+const counting = Effect.fnUntraced(function* (terminal: TelnetTerminal) {
+  for (let second = 1; second <= 3_600; second++) {
+    yield* terminal.print(`${second}${second === 1 ? " (^C ends it)" : ""}`)
+    yield* Effect.sleep("1 second")
+  }
+})
 
 const completions = (before: string) =>
   Effect.succeed({

@@ -49,7 +49,11 @@ export const option = {
   /** RFC 1073. */
   windowSize: 31,
   /** RFC 1184. */
-  lineMode: 34
+  lineMode: 34,
+  /** RFC 1572: refused, always. */
+  newEnviron: 39,
+  /** RFC 2066. */
+  charset: 42
 } as const
 
 export type Verb = "will" | "wont" | "do" | "dont"

@@ -2,13 +2,16 @@
  * A line that somebody writes: keys in, a new state and what to do out. Twisted: `conch.recvline`. Pure.
  *
  * As in readline's Emacs mode: the cursor keys, `^A ^E ^B ^F` and words by Alt; `^K ^U ^W` and Alt-d kill, `^Y` yanks, Alt-y takes
- * an older one; `^P ^N` and up and down go through the history; `^R` looks for a line in it; Tab completes; `^T` swaps; `^L` clears the
- * screen; `^C` gives up, `^D` on an empty line ends.
+ * an older one; `^_` undoes; `^P ^N` and up and down go through the history; `^R` looks for a line in it; Tab completes; `^T` swaps; `^L`
+ * clears the screen; `^C` gives up, `^D` on an empty line ends. What is pasted is text, whatever it is.
  */
+import * as Candidates from "./LineCandidatesWire.ts"
 import * as History from "./LineHistorySession.ts"
+import * as Undos from "./LineUndosSession.ts"
 import * as LineView from "./LineViewWire.ts"
+import * as Words from "./LineWordsWire.ts"
 import type { Key } from "./TerminalKeysWire.ts"
-import { characters, widthOfText } from "./TerminalWidthWire.ts"
+import { characters } from "./TerminalWidthWire.ts"
 
 export interface State {
   readonly prompt: string
@@ -18,21 +21,29 @@ export interface State {
   readonly history: History.LineHistory
   /** What was killed, the newest first. */
   readonly kills: ReadonlyArray<string>
-  /** What the key before did, for what goes on with it: killing adds to it, Tab twice shows all. */
-  readonly last: "kill" | "yank" | "complete" | "other"
+  /** What the line was before. */
+  readonly undos: Undos.Undos
+  /** What the key before did, for what goes on with it: killing adds to it, Tab twice shows all, typing is undone by words. */
+  readonly last: "type" | "paste" | "kill" | "yank" | "complete" | "other"
   /** Characters that the last yank wrote. */
   readonly yanked: number
   /** `^R`: what is looked for, and where it was found. */
   readonly search: { readonly text: string; readonly at: number | undefined } | undefined
   /** Nothing is shown, and nothing remembered: a password. */
   readonly isHidden: boolean
+  /** Whether there can be `\n` in it: pasted, or by Alt-Enter. */
+  readonly isMultiline: boolean
+  /** Whether what is typed takes the place of what stands there (Insert). */
+  readonly isOver: boolean
+  /** Whether something had no room: the line is not what was said. */
+  readonly isCut: boolean
   readonly columns: number
+  readonly rows: number
 }
 
 /** More makes a bell ring. In UTF-16 units. */
 export const lineUnitsMax = 4_096
 const killsMax = 16
-const candidatesMax = 200
 
 export type Action =
   | { readonly _tag: "Write"; readonly text: string }
@@ -48,52 +59,69 @@ export type Action =
 type Step = readonly [State, ReadonlyArray<Action>]
 
 export interface Options {
-  /** Text without control characters. Default none. */
+  /** Text without control characters, but for colours (`TerminalTextWire`). Default none. */
   readonly prompt?: string | undefined
   readonly history?: History.LineHistory | undefined
   readonly kills?: ReadonlyArray<string> | undefined
   readonly isHidden?: boolean | undefined
+  /** Default `false`: new lines that are pasted become blanks. */
+  readonly isMultiline?: boolean | undefined
   /** Of the screen. Default 80. */
   readonly columns?: number | undefined
+  /** Default: as many as there need to be. */
+  readonly rows?: number | undefined
 }
 
 /** An empty line, drawn. */
 export const begin = (options: Options = {}): Step => {
   const { columns = 80, history = History.make(), isHidden = false, kills = [], prompt = "" } = options
+  const { isMultiline = false, rows = Number.POSITIVE_INFINITY } = options
   const state: State = {
     prompt,
     before: [],
     after: [],
     history,
     kills,
+    undos: [],
     last: "other",
     yanked: 0,
     search: undefined,
     isHidden,
-    columns
+    isMultiline,
+    isOver: false,
+    isCut: false,
+    columns,
+    rows
   }
-  return [state, write(LineView.draw(viewOf(state), columns))]
+  return [state, write(LineView.draw(viewOf(state), state))]
 }
 
 export const lineOf = ({ after, before }: State): string => before.join("") + after.join("")
 
-/** Something else is said above the line. It ends with a new line, and has no control characters but tabs and new lines. */
+/** Something else is said above the line. It ends with a new line, and has no control characters but tabs, new lines, and colours. */
 export const say = (state: State, text: string): ReadonlyArray<Action> => {
   const view = viewOf(state)
-  return write(
-    `${LineView.erase(view, state.columns)}${text.replaceAll("\n", "\r\n")}${LineView.draw(view, state.columns)}`
-  )
+  return write(`${LineView.erase(view, state)}${text.replaceAll("\n", "\r\n")}${LineView.draw(view, state)}`)
 }
 
-/** The screen has another size. What the terminal made of the line is not known: it is drawn anew. */
-export const resize = (state: State, columns: number): Step => {
-  const next = { ...state, columns }
-  return [next, write(`\r\x1b[J${LineView.draw(viewOf(next), columns)}`)]
+/** The screen has another size: the line is drawn anew. */
+export const resize = (state: State, size: LineView.Size): Step => {
+  const next = { ...state, columns: size.columns, rows: size.rows }
+  return [next, write(LineView.resize(viewOf(next), state, next))]
+}
+
+/** Another prompt before the same line. */
+export const retitle = (state: State, prompt: string): Step => {
+  const next = { ...state, prompt }
+  return prompt === state.prompt
+    ? [state, []]
+    : [next, write(LineView.update(viewOf(state), viewOf(next), state))]
 }
 
 export const step = (state: State, key: Key): Step => {
   if (state.search !== undefined) return searching(state, state.search, key)
-  if (key._tag === "Text") return edited(state, insert(state, key.text))
+  if (key._tag === "Text") return typed(state, key.text)
+  if (key._tag === "Paste") return pasted(state, key.text)
   const command = commands.get(nameOf(key))
   return command === undefined ? [{ ...state, last: "other" }, []] : command(state)
 }
@@ -106,16 +134,14 @@ export const complete = (
   isAgain: boolean
 ): Step => {
   if (candidates.length === 0) return [state, bell]
-  const common = candidates.length === 1 ? `${candidates[0]!} ` : commonStart(candidates)
+  const common = candidates.length === 1 ? `${candidates[0]!} ` : Candidates.commonStart(candidates)
   const kept = Math.max(0, state.before.length - replaced)
   if (characters(common).length > state.before.length - kept) {
     const base = { ...state, before: state.before.slice(0, kept) }
     const [next, actions] = edited(state, insert(base, common))
     return [{ ...next, last: "complete" }, actions]
   }
-  return isAgain
-    ? [state, say(state, inColumns(candidates.slice(0, candidatesMax), state.columns))]
-    : [state, bell]
+  return isAgain ? [state, say(state, Candidates.inColumns(candidates, state.columns))] : [state, bell]
 }
 
 // --- what keys do ---------------------------------------------------------------------------------------
@@ -153,49 +179,23 @@ const killed =
     return [{ ...next, last: "kill" }, actions]
   }
 
-const wordBefore = ({ before }: State): number => {
-  let at = before.length
-  while (at > 0 && !isWord(before[at - 1]!)) at--
-  while (at > 0 && isWord(before[at - 1]!)) at--
-  return at
-}
-
-const wordAfter = ({ after, before }: State): number => {
-  let at = 0
-  while (at < after.length && !isWord(after[at]!)) at++
-  while (at < after.length && isWord(after[at]!)) at++
-  return before.length + at
-}
-
-/** `^W`: up to white space. */
-const blankBefore = ({ before }: State): number => {
-  let at = before.length
-  while (at > 0 && before[at - 1] === " ") at--
-  while (at > 0 && before[at - 1] !== " ") at--
-  return at
-}
-
-const isWord = (character: string): boolean => /^[\p{L}\p{N}\p{M}_]/u.test(character)
-
-const length = ({ after, before }: State): number => before.length + after.length
-
 const deletedBefore: Command = (state) => edited(state, { ...state, before: state.before.slice(0, -1) })
 const deletedAfter: Command = (state) => edited(state, { ...state, after: state.after.slice(1) })
 
 const entered: Command = (state) => {
   const line = lineOf(state)
-  const left = LineView.leave(viewOf(state), state.columns)
+  const left = LineView.leave(viewOf(state), state)
   const history = state.isHidden ? state.history : History.add(state.history, line)
-  const next = { ...state, before: [], after: [], history, last: "other" as const }
+  const next = { ...state, before: [], after: [], undos: [], history, isCut: false, last: "other" as const }
   return [next, [...write(left), { _tag: "Line", line }]]
 }
 
 const interrupted: Command = (state) => {
   const [view, end] = [viewOf(state), viewOf(atEnd(state, "^C"))]
-  const shown = LineView.update(view, end, state.columns) + LineView.leave(end, state.columns)
+  const shown = LineView.update(view, end, state) + LineView.leave(end, state)
   const history = History.make(state.history.lines, state.history.linesMax)
   return [
-    { ...state, before: [], after: [], history, last: "other" },
+    { ...state, before: [], after: [], undos: [], history, isCut: false, last: "other" },
     [...write(shown), { _tag: "Interrupt" }]
   ]
 }
@@ -212,7 +212,7 @@ const browsed =
     const found = state.isHidden ? undefined : History.move(state.history, by, lineOf(state))
     if (found === undefined) return [{ ...state, last: "other" }, bell]
     const [history, line] = found
-    return edited(state, { ...state, history, before: characters(line), after: [] })
+    return edited(state, { ...state, history, before: charactersIn(state, line), after: [] })
   }
 
 const yanked: Command = (state) => {
@@ -242,7 +242,7 @@ const swapped: Command = (state) => {
 
 const cleared: Command = (state) => [
   { ...state, last: "other" },
-  write(`\x1b[H\x1b[2J${LineView.draw(viewOf(state), state.columns)}`)
+  write(`\x1b[H\x1b[2J${LineView.draw(viewOf(state), state)}`)
 ]
 
 const completed: Command = (state) =>
@@ -253,12 +253,27 @@ const completed: Command = (state) =>
         [{ _tag: "Complete", before: state.before.join(""), isAgain: state.last === "complete" }]
       ]
 
+/** What the line was before the last change. */
+const undone: Command = (state) => {
+  const [was, ...undos] = state.undos
+  if (was === undefined) return [state, bell]
+  const all = characters(was.line)
+  const [before, after] = [all.slice(0, was.at), all.slice(was.at)]
+  const [next, actions] = edited(state, { ...state, search: undefined, before, after })
+  return [{ ...next, undos }, actions]
+}
+
+/** A new line in the line, where it can have one. */
+const broken: Command = (state) => (state.isMultiline ? edited(state, insert(state, "\n")) : entered(state))
+
 const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["enter", entered],
+  ["alt-enter", broken],
   ["ctrl-c", interrupted],
   [
     "ctrl-d",
-    (state) => (length(state) === 0 ? [state, [...write("\r\n"), { _tag: "End" }]] : deletedAfter(state))
+    (state) =>
+      Words.length(state) === 0 ? [state, [...write("\r\n"), { _tag: "End" }]] : deletedAfter(state)
   ],
   ["backspace", deletedBefore],
   ["delete", deletedAfter],
@@ -277,27 +292,34 @@ const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
     "home",
     "ctrl-a"
   ),
-  ...keys(moved(length), "end", "ctrl-e"),
-  ...keys(moved(wordBefore), "alt-b", "ctrl-left", "alt-left"),
-  ...keys(moved(wordAfter), "alt-f", "ctrl-right", "alt-right"),
-  ["ctrl-k", killed(length)],
+  ...keys(moved(Words.length), "end", "ctrl-e"),
+  ...keys(moved(Words.wordBefore), "alt-b", "ctrl-left", "alt-left"),
+  ...keys(moved(Words.wordAfter), "alt-f", "ctrl-right", "alt-right"),
+  ["ctrl-k", killed(Words.length)],
   ["ctrl-u", killed(() => 0)],
-  ["ctrl-w", killed(blankBefore)],
-  ["alt-backspace", killed(wordBefore)],
-  ["alt-d", killed(wordAfter)],
+  ["ctrl-w", killed(Words.blankBefore)],
+  ["alt-backspace", killed(Words.wordBefore)],
+  ["alt-d", killed(Words.wordAfter)],
   ["ctrl-y", yanked],
   ["alt-y", yankedOlder],
   ...keys(browsed(-1), "up", "ctrl-p"),
   ...keys(browsed(1), "down", "ctrl-n"),
   ...keys(browsed(Number.NEGATIVE_INFINITY), "alt-<", "pageUp"),
   ...keys(browsed(Number.POSITIVE_INFINITY), "alt->", "pageDown"),
+  ["ctrl-_", undone],
+  ["insert", (state) => [{ ...state, isOver: !state.isOver, last: "other" }, []]],
   ["ctrl-t", swapped],
   ["ctrl-l", cleared],
   ["tab", completed],
   [
     "ctrl-r",
     (state) =>
-      state.isHidden ? [state, bell] : edited(state, { ...state, search: { text: "", at: undefined } })
+      state.isHidden
+        ? [state, bell]
+        : edited(
+            { ...state, undos: Undos.add(state.undos, wasOf(state)) },
+            { ...state, search: { text: "", at: undefined } }
+          )
   ]
 ])
 
@@ -307,20 +329,22 @@ function keys(command: Command, ...names: ReadonlyArray<string>): ReadonlyArray<
 
 // --- looking for a line ---------------------------------------------------------------------------------
 
-/** While `^R` asks what to look for: text changes it, `^R` goes on, Enter and `^G` take or leave it, other keys go on with it. */
+/** While `^R` asks what to look for: text changes it, `^R` goes on, Enter takes what is found, `^G` and `^C` what was there, other keys go on with it. */
 const searching = (state: State, search: NonNullable<State["search"]>, key: Key): Step => {
   const { history } = state
   const found = (text: string, before?: number): Step => {
     const at = text === "" ? undefined : History.search(history, text, before)
     if (at === undefined && text !== "") return [state, bell]
     const line = at === undefined ? "" : history.lines[at]!
-    return edited(state, { ...state, search: { text, at }, before: characters(line), after: [] })
+    return edited(state, { ...state, search: { text, at }, before: charactersIn(state, line), after: [] })
   }
-  if (key._tag === "Text")
+  if (key._tag !== "Press") {
+    const text = key.text.replace(/[\n\t]/g, " ")
     return found(
-      (search.text + key.text).slice(0, lineUnitsMax),
+      (search.text + text).slice(0, lineUnitsMax),
       search.at === undefined ? undefined : search.at + 1
     )
+  }
   switch (nameOf(key)) {
     case "backspace":
       return found(characters(search.text).slice(0, -1).join(""))
@@ -328,7 +352,7 @@ const searching = (state: State, search: NonNullable<State["search"]>, key: Key)
       return found(search.text, search.at)
     case "ctrl-g":
     case "ctrl-c":
-      return edited(state, { ...state, search: undefined, before: [], after: [] })
+      return undone(state)
     default: {
       const [taken, drawn] = edited(state, { ...state, search: undefined })
       const [next, actions] = step(taken, key)
@@ -347,41 +371,42 @@ const viewOf = ({ after, before, isHidden, prompt, search }: State): LineView.Vi
   return { prompt: search === undefined ? prompt : `(search: ${search.text}) `, before, after }
 }
 
+/** Lines from elsewhere (pasted, killed, remembered) can have new lines where this one cannot. */
+const charactersIn = ({ isMultiline }: State, text: string): ReadonlyArray<string> =>
+  characters(isMultiline ? text : text.replaceAll("\n", " "))
+
+/** Words that are typed are undone one by one, not by letters. */
+const typed = (state: State, text: string): Step => {
+  const goesOn = state.last === "type" && (text.startsWith(" ") || state.before.at(-1) !== " ")
+  const after = state.isOver ? state.after.slice(characters(text).length) : state.after
+  const [next, actions] = inserted(state, insert({ ...state, after }, text))
+  return [{ ...next, last: "type", undos: goesOn ? state.undos : next.undos }, actions]
+}
+
+const inserted = (from: State, to: State | undefined): Step =>
+  to === undefined ? [{ ...from, isCut: true }, bell] : edited(from, to)
+
+/** Pieces that come one after another are one paste. */
+const pasted = (state: State, text: string): Step => {
+  const [next, actions] = inserted(state, insert(state, text.replaceAll("\t", " ")))
+  return [{ ...next, last: "paste", undos: state.last === "paste" ? state.undos : next.undos }, actions]
+}
+
 /** With the text at the cursor; `undefined` when that is too much. A mark joins the character that it comes behind. */
 const insert = (state: State, text: string): State | undefined => {
   if (lineOf(state).length + text.length > lineUnitsMax) return undefined
-  const joined = characters(`${state.before.at(-1) ?? ""}${text}`)
+  const joined = charactersIn(state, `${state.before.at(-1) ?? ""}${text}`)
   return { ...state, before: [...state.before.slice(0, -1), ...joined] }
 }
 
-/** The new state, and what makes the screen show it. */
+const wasOf = (state: State): Undos.Was => ({ line: lineOf(state), at: state.before.length })
+
+/** The new state, and what makes the screen show it. A line that is changed can be had back; lines that are only looked at are no changes. */
 const edited = (from: State, to: State | undefined): Step => {
   if (to === undefined) return [from, bell]
-  const next: State = { ...to, last: "other" }
-  return [next, write(LineView.update(viewOf(from), viewOf(next), from.columns))]
-}
-
-const commonStart = (words: ReadonlyArray<string>): string => {
-  const [first = "", ...others] = words
-  const start = characters(first)
-  let { length } = start
-  for (const word of others) {
-    const other = characters(word)
-    let same = 0
-    while (same < length && start[same] === other[same]) same++
-    length = same
-  }
-  return start.slice(0, length).join("")
-}
-
-const inColumns = (words: ReadonlyArray<string>, columns: number): string => {
-  const widths = words.map(widthOfText)
-  const width = Math.max(...widths) + 2
-  const perRow = Math.max(1, Math.floor(columns / width))
-  let text = ""
-  words.forEach((word, i) => {
-    const isLast = (i + 1) % perRow === 0 || i === words.length - 1
-    text += isLast ? `${word}\n` : word + " ".repeat(width - widths[i]!)
-  })
-  return text
+  const was = wasOf(from)
+  const isChanged = from.search === undefined && to.search === undefined && was.line !== lineOf(to)
+  const undos = isChanged ? Undos.add(from.undos, was) : from.undos
+  const next: State = { ...to, undos, last: "other" }
+  return [next, write(LineView.update(viewOf(from), viewOf(next), from))]
 }

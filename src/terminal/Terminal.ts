@@ -1,31 +1,21 @@
 /**
- * Somebody at a terminal: lines are read with an editor, and things are said above what is being written. What the terminal stands on
- * (telnet, a standard input, SSH) is a `Screen`. Twisted: `conch.insults` and `conch.recvline` together, as far as lines go.
+ * Somebody at a terminal: lines are read with an editor, things are said above what is being written, and what runs can be interrupted. What
+ * the terminal stands on (telnet, a standard input, SSH) is a `Screen`. Twisted: `conch.insults` and `conch.recvline` together, as far as
+ * lines go.
  */
 import * as Effect from "effect/Effect"
-import * as Pull from "effect/Pull"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { visible } from "../result/VisibleText.ts"
 import * as Editor from "./LineEditorSession.ts"
 import * as History from "./LineHistorySession.ts"
-import { type Key, TerminalKeysDecoder } from "./TerminalKeysWire.ts"
+import type { Size } from "./LineViewWire.ts"
+import * as TerminalInput from "./TerminalInput.ts"
+import { pasteOff, pasteOn } from "./TerminalKeysWire.ts"
+import type { Screen } from "./TerminalScreen.ts"
+import * as TerminalText from "./TerminalTextWire.ts"
 
-export type Input =
-  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
-  /** A key that came by another way than as bytes. */
-  | { readonly _tag: "Key"; readonly key: Key }
-  /** The size, or whether it is interactive, has changed. */
-  | { readonly _tag: "Changed" }
-
-/** What a terminal stands on. */
-export interface Screen<out E> {
-  /** The end of input is `Cause.Done`. */
-  readonly receive: Pull.Pull<Input, E>
-  /** Text as a terminal takes it: a new line is `\r\n`. */
-  readonly send: (text: string) => Effect.Effect<void, E>
-  readonly columns: () => number
-  /** Whether every key comes at once, and is shown by us. Else whole lines come, which the other side has edited and shown. */
-  readonly isInteractive: () => boolean
-}
+export type { Input, Screen } from "./TerminalScreen.ts"
 
 /** What can follow. */
 export interface Completion {
@@ -35,28 +25,51 @@ export interface Completion {
 }
 
 export interface ReadOptions {
-  readonly prompt?: string | undefined
-  /** Nothing is shown and remembered: a password. What is not interactive shows it: see `Screen`. Default `false`. */
+  /** On one line; what cannot be seen in it is written out. */
+  readonly prompt?: TerminalText.Content | undefined
+  /** Nothing is shown and remembered: a password. Default `false`. */
   readonly isHidden?: boolean | undefined
-  /** What can follow the text before the cursor. Default nothing. */
+  /** Whether the line may have `\n` in it, pasted or written by Alt-Enter. Default `false`: pasted ones become blanks. */
+  readonly isMultiline?: boolean | undefined
+  /** What can follow the text before the cursor. `^C` interrupts it. Default nothing. */
   readonly complete?: ((before: string) => Effect.Effect<Completion>) | undefined
 }
 
 export type Read =
   | { readonly _tag: "Line"; readonly line: string }
-  /** `^C`. */
-  | { readonly _tag: "Interrupt" }
+  /** `^C`; or, of who sends whole lines, one that is too long. */
+  | { readonly _tag: "Interrupt"; readonly isTooLong?: true }
   /** `^D` on an empty line, or the end of input. */
   | { readonly _tag: "End" }
+
+export interface RunOptions {
+  /** Done for each `^C`, in place of interrupting what runs. */
+  readonly onInterrupt?: Effect.Effect<void> | undefined
+}
 
 export interface Terminal<out E = never> {
   /** One at a time. Keys that come while nobody reads wait. */
   readonly readLine: (options?: ReadOptions) => Effect.Effect<Read, E>
   /**
    * Says something, above a line that is being written. What cannot be seen is written out, so that nobody's text controls the terminal; new
-   * lines and tabs pass. A new line is added.
+   * lines and tabs pass, and colours that are said beside the text. A new line is added.
    */
-  readonly print: (text: string) => Effect.Effect<void, E>
+  readonly print: (content: TerminalText.Content) => Effect.Effect<void, E>
+  /**
+   * Runs what may take long: `^C` interrupts it, and nothing comes of it then; so does the loss of the connection, as a failure. It may
+   * read lines itself: while it does, `^C` is the line's. In another `run`, the inner one is interrupted. What was typed ahead is
+   * forgotten at `^C`, as terminals do.
+   */
+  readonly run: <A, E2, R>(
+    command: Effect.Effect<A, E2, R>,
+    options?: RunOptions
+  ) => Effect.Effect<Option.Option<A>, E | E2, R>
+  /** Hears what comes as long as the effect runs, also while nobody reads: sizes, and that the connection is lost. Keys wait. */
+  readonly attend: <A, E2, R>(session: Effect.Effect<A, E2, R>) => Effect.Effect<A, E | E2, R>
+  /** Of the screen. */
+  readonly size: () => Size
+  /** The size as it is, and each time that it changes; who is slow gets the last one. It changes while somebody receives: see `attend`. */
+  readonly sizes: Stream.Stream<Size>
   /** Lines that were entered, the oldest first. */
   readonly history: () => ReadonlyArray<string>
 }
@@ -68,19 +81,21 @@ export interface Options {
   readonly historyMax?: number | undefined
 }
 
-const clean = (text: string): string =>
-  text
-    .split(/\r\n|\n|\r/)
-    .map((line) => line.split("\t").map(visible).join("\t"))
-    .join("\n")
+const lineOf = (text: string): string => text.split("\n").map(visible).join("\n")
 
 export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> => {
-  const decoder = new TerminalKeysDecoder()
-  const keys: Array<Key> = []
-  let history = History.make(options.history, options.historyMax)
+  let history = History.make((options.history ?? []).map(lineOf), options.historyMax)
   let kills: ReadonlyArray<string> = []
   /** Of the line that is being read. */
   let state: Editor.State | undefined
+  let prompt: TerminalText.Content = ""
+  /** Somebody else looks for what can follow. */
+  let isCompleting = false
+  /** Whether the terminal was asked to say where pastes begin and end. */
+  let pastes = false
+
+  /** Whether the terminal is known to know more than the least. */
+  const isFancy = () => screen.isInteractive() && isGood(screen.kind?.())
 
   /** What the editor says goes out only to who wants it. */
   const show = (actions: ReadonlyArray<Editor.Action>): Effect.Effect<void, E> => {
@@ -89,22 +104,25 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
     return text === "" ? Effect.void : screen.send(text)
   }
 
-  const take = (input: Input): Effect.Effect<void, E> => {
-    if (input._tag === "Key") keys.push(input.key)
-    else if (input._tag === "Bytes") keys.push(...decoder.push(input.bytes))
-    else if (state !== undefined && state.columns !== screen.columns()) {
-      const [next, actions] = Editor.resize(state, screen.columns())
+  const input = TerminalInput.make(screen, {
+    isReading: () => state !== undefined && !isCompleting,
+    changed: Effect.suspend(() => {
+      if (state === undefined) return Effect.void
+      const size = screen.size()
+      const isSame = state.columns === size.columns && state.rows === size.rows
+      const [resized, redrawn] = isSame ? [state, []] : Editor.resize(state, size)
+      const [next, retitled] = Editor.retitle(resized, TerminalText.formatLine(prompt, isFancy()))
       state = next
-      if (screen.isInteractive()) return show(actions)
-    }
-    return Effect.void
-  }
+      return screen.isInteractive() ? show([...redrawn, ...pasting(), ...retitled]) : Effect.void
+    })
+  })
 
-  const ended = Effect.succeed(undefined)
-  const more = Effect.flatMap(
-    Pull.catchDone(screen.receive, () => ended),
-    (input) => (input === undefined ? Effect.succeed(false) : Effect.as(take(input), true))
-  )
+  /** What makes pastes known, once that is possible. */
+  const pasting = (): ReadonlyArray<Editor.Action> => {
+    if (pastes || !isFancy()) return []
+    pastes = true
+    return [{ _tag: "Write", text: pasteOn }]
+  }
 
   /** What is left to do once the editor has said its part. */
   const answer = Effect.fnUntraced(function* (
@@ -116,7 +134,17 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
       if (action._tag === "Line") read = { _tag: "Line", line: action.line }
       else if (action._tag === "Interrupt" || action._tag === "End") read = { _tag: action._tag }
       else if (action._tag === "Complete" && state !== undefined && complete !== undefined) {
-        const { candidates, replaced } = yield* complete(action.before)
+        isCompleting = true
+        const found = yield* input.runQuietly(complete(action.before)).pipe(
+          Effect.ensuring(
+            Effect.sync(() => {
+              isCompleting = false
+            })
+          )
+        )
+        // ^C was meant for it.
+        if (Option.isNone(found)) continue
+        const { candidates, replaced } = found.value
         const [next, drawn] = Editor.complete(state, candidates.map(visible), replaced, action.isAgain)
         state = next
         if (screen.isInteractive()) yield* show(drawn)
@@ -127,23 +155,20 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
 
   const readLine = (asked: ReadOptions = {}): Effect.Effect<Read, E> =>
     Effect.gen(function* () {
-      const { complete, isHidden, prompt = "" } = asked
-      const begun = Editor.begin({
-        prompt: visible(prompt),
-        isHidden,
-        history,
-        kills,
-        columns: screen.columns()
-      })
+      const { complete, isHidden = false, isMultiline } = asked
+      prompt = asked.prompt ?? ""
+      const shown = TerminalText.formatLine(prompt, isFancy())
+      const size = screen.size()
+      const begun = Editor.begin({ prompt: shown, isHidden, isMultiline, history, kills, ...size })
       let line: Editor.State = begun[0]
       state = line
-      yield* show(begun[1])
+      input.resume()
+      if (isHidden && screen.hide !== undefined) yield* screen.hide(true)
+      yield* show([...pasting(), ...begun[1]])
       for (;;) {
-        const key = keys.shift()
-        if (key === undefined) {
-          if (!(yield* more)) return { _tag: "End" } as const
-          continue
-        }
+        const key = yield* input.next
+        if (key === undefined) return { _tag: "End" } as const
+        const { isCut } = line
         const [next, actions] = Editor.step(state ?? line, key)
         line = next
         state = next
@@ -151,9 +176,18 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
         kills = next.kills
         if (screen.isInteractive()) yield* show(actions)
         const read = yield* answer(actions, complete)
-        if (read !== undefined) return read
+        if (read === undefined) continue
+        // Who does not see his line does not see either that it is not the one that he sent.
+        if (read._tag === "Line" && isCut && !screen.isInteractive()) {
+          yield* screen.send(`a line of more than ${Editor.lineUnitsMax} characters: given up\r\n`)
+          return { _tag: "Interrupt", isTooLong: true } as const
+        }
+        return read
       }
     }).pipe(
+      Effect.tap(() => restore(asked)),
+      // Nobody waits then for a peer that takes nothing any more.
+      Effect.onInterrupt(() => Effect.forkDetach(Effect.ignore(restore(asked)), { startImmediately: true })),
       Effect.ensuring(
         Effect.sync(() => {
           state = undefined
@@ -161,13 +195,45 @@ export const make = <E>(screen: Screen<E>, options: Options = {}): Terminal<E> =
       )
     )
 
-  const print = (text: string): Effect.Effect<void, E> =>
+  /** The terminal as it was before it was asked. */
+  const restore = ({ isHidden = false }: ReadOptions): Effect.Effect<void, E> => {
+    const unmark = pastes ? screen.send(pasteOff) : Effect.void
+    pastes = false
+    return isHidden && screen.hide !== undefined ? Effect.andThen(unmark, screen.hide(false)) : unmark
+  }
+
+  const print = (content: TerminalText.Content): Effect.Effect<void, E> =>
     Effect.suspend(() => {
-      const said = `${clean(text)}\n`
-      return state !== undefined && screen.isInteractive()
-        ? show(Editor.say(state, said))
-        : screen.send(said.replaceAll("\n", "\r\n"))
+      if (state !== undefined && screen.isInteractive())
+        return show(Editor.say(state, `${TerminalText.format(content, isFancy())}\n`))
+      return input.isDiscarding()
+        ? Effect.void
+        : screen.send(`${TerminalText.format(content, isFancy(), "\r\n")}\r\n`)
     })
 
-  return { readLine, print, history: () => history.lines }
+  return {
+    readLine,
+    print,
+    run: input.run,
+    attend: input.attend,
+    size: () => screen.size(),
+    sizes: sizesOf(screen, input.changing),
+    history: () => history.lines
+  }
 }
+
+const isGood = (kind: string | undefined): boolean => kind !== undefined && !/^(?:dumb|unknown)$/i.test(kind)
+
+const sizesOf = <E>(screen: Screen<E>, changing: () => Effect.Effect<void>): Stream.Stream<Size> =>
+  Stream.unfold(undefined, (last: Size | undefined) => {
+    const next: Effect.Effect<readonly [Size, Size]> = Effect.suspend(() => {
+      const { columns, rows } = screen.size()
+      return last !== undefined && last.columns === columns && last.rows === rows
+        ? Effect.andThen(changing(), next)
+        : Effect.succeed([
+            { columns, rows },
+            { columns, rows }
+          ] as const)
+    })
+    return next
+  })

@@ -33,7 +33,7 @@ export const widthOfText = (text: string): number => {
   return width
 }
 
-/** Where a text ends that begins at a column of a row, on a screen with so many columns. A wide character that does not fit begins the next row. */
+/** Where a text ends that begins at a column of a row, on a screen with so many columns. A wide character that does not fit begins the next row; so does what follows a new line. */
 export interface Place {
   readonly row: number
   /** May be as many as there are columns: behind the last one, before the terminal goes on to the next row. */
@@ -43,6 +43,11 @@ export interface Place {
 export const advance = (from: Place, text: ReadonlyArray<string>, columns: number): Place => {
   let { column, row } = from
   for (const character of text) {
+    if (character === "\n") {
+      row++
+      column = 0
+      continue
+    }
     const width = widthOf(character)
     if (column + width > columns) {
       row++

@@ -46,6 +46,12 @@ export const CallBack = AmpCommand.make("CallBack", {
   response: { n: AmpArgument.Integer }
 })
 export const Secret = AmpCommand.make("Secret", { response: { secret: AmpArgument.Unicode } })
+/** Is never answered. */
+export const Never = AmpCommand.make("Never")
+/** All commands that came. */
+export const Asked = AmpCommand.make("Asked", {
+  response: { names: AmpArgument.ListOf(AmpArgument.Unicode) }
+})
 export const Switch = AmpCommand.protocolSwitch("Switch", { arguments: { name: AmpArgument.Unicode } })
 
 export const group = AmpGroup.make(Sum, Divide, Everything, Note, Notes, Boom, CallBack, Secret, Switch)

@@ -1,20 +1,18 @@
 /** Conversations in memory: who waits for whom, what ends what. */
 import { assert, describe, it } from "@effect/vitest"
-import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as AmpArgument from "../../src/amp/AmpArgument.ts"
 import * as AmpClient from "../../src/amp/AmpClient.ts"
 import * as AmpCommand from "../../src/amp/AmpCommand.ts"
-import { AmpConnection } from "../../src/amp/AmpConnection.ts"
 import * as AmpGroup from "../../src/amp/AmpGroup.ts"
 import * as AmpResponder from "../../src/amp/AmpResponder.ts"
 import * as AmpServer from "../../src/amp/AmpServer.ts"
+import * as AmpSession from "../../src/amp/AmpSession.ts"
 import * as AmpWire from "../../src/amp/AmpWire.ts"
 import * as PersistentClient from "../../src/protocol/PersistentClient.ts"
 import * as Server from "../../src/protocol/Server.ts"
@@ -23,87 +21,7 @@ import { Reactor } from "../../src/reactor/Reactor.ts"
 import type { Transport } from "../../src/reactor/Transport.ts"
 import { readAll, world as memory } from "../memory/pair.ts"
 import { now, observed, serve } from "../protocol/serving.ts"
-
-class Refused extends Data.TaggedError("Refused")<{ readonly description: string }> {}
-
-const Echo = AmpCommand.make("Echo", {
-  arguments: { text: AmpArgument.Unicode },
-  response: { text: AmpArgument.Unicode }
-})
-const Wait = AmpCommand.make("Wait", { errors: { REFUSED: Refused } })
-const Large = AmpCommand.make("Large", {
-  arguments: { size: AmpArgument.Integer, value: AmpArgument.optional(AmpArgument.String) },
-  response: { value: AmpArgument.String }
-})
-const Note = AmpCommand.notice("Note", { arguments: { text: AmpArgument.Unicode } })
-const Bad = AmpCommand.make("Bad", { response: { n: AmpArgument.Integer } })
-const Ask = AmpCommand.make("Ask", { response: { text: AmpArgument.Unicode } })
-const group = AmpGroup.make(Echo, Wait, Large, Note, Bad, Ask)
-
-const box = (pairs: Readonly<Record<string, string | Uint8Array>>): AmpWire.Box =>
-  new Map(
-    Object.entries(pairs).map(([key, value]) => [key, typeof value === "string" ? Buffer.from(value) : value])
-  )
-const bytesOf = (pairs: Readonly<Record<string, string | Uint8Array>>) =>
-  Result.getOrThrow(AmpWire.encode(box(pairs)))
-
-/** All boxes that come until the end of input, as text. */
-const boxesOf = (transport: Transport) =>
-  Effect.gen(function* () {
-    const boxes: Array<Readonly<Record<string, string>>> = []
-    const decoder = AmpWire.decoder({ boxBytesMax: 2 ** 24 })
-    yield* transport.receiveEach((bytes) =>
-      Effect.sync(() => {
-        decoder.push(bytes)
-        for (const one of decoder.drain()) {
-          boxes.push(Object.fromEntries([...one].map(([key, value]) => [key, Buffer.from(value).toString()])))
-        }
-      })
-    )
-    return boxes
-  })
-
-/** A server whose `Wait` is answered by `release`, and what it has seen. */
-const world = Effect.fnUntraced(function* (
-  options: AmpServer.Options = {},
-  clientOptions: AmpClient.Options<never> = {}
-) {
-  const seen: Array<string> = []
-  const release = yield* Deferred.make<void, Refused>()
-  const handlers = {
-    Echo: ({ text }: { readonly text: string }) => Effect.sync(() => (seen.push(text), { text })),
-    Wait: () =>
-      Effect.andThen(
-        Effect.sync(() => void seen.push("wait")),
-        Effect.onInterrupt(Deferred.await(release), () => Effect.sync(() => void seen.push("interrupted")))
-      ),
-    Large: ({ size, value }: { readonly size: number; readonly value?: Uint8Array }) =>
-      Effect.succeed({ value: value ?? new Uint8Array(size).fill(7) }),
-    Note: ({ text }: { readonly text: string }) =>
-      text === "bad" ? Effect.die(new Error("bad note")) : Effect.sync(() => void seen.push(text)),
-    Bad: () => Effect.succeed({ n: 1.5 }),
-    Ask: () => Effect.flatMap(AmpConnection, (peer) => peer.call(Echo, { text: "from the server" }))
-  }
-  const served = yield* serve(AmpServer.protocol(AmpResponder.make(group, handlers), options))
-  const dial = served.dial
-  const connect = Effect.gen(function* () {
-    const transport = yield* dial
-    const client = yield* AmpClient.make(transport, group, {
-      responder: AmpResponder.make(AmpGroup.make(Echo), {
-        Echo: ({ text }: { readonly text: string }) => Effect.succeed({ text: `${text}, answered` })
-      }),
-      ...clientOptions
-    })
-    return { ...client, transport }
-  })
-  // What still waits at the end of a test does not have to be waited for.
-  yield* Effect.addFinalizer(() => Deferred.succeed(release, undefined))
-  return { ...served, seen, release, connect }
-})
-
-const reasonOf = <A, R>(
-  effect: Effect.Effect<A, { readonly reason: { readonly _tag: string } } | { readonly _tag: string }, R>
-) => Effect.map(Effect.flip(effect), (error) => ("reason" in error ? error.reason._tag : error._tag))
+import { boxesOf, box, bytesOf, Echo, group, reasonOf, Refused, world } from "./conversing.ts"
 
 describe("calls", () => {
   it.effect("many at once, answered in any order", () =>
@@ -200,7 +118,8 @@ describe("calls", () => {
       yield* Fiber.interrupt(one)
       assert.deepStrictEqual(yield* Fiber.join(three), { text: "three" })
       assert.deepStrictEqual(yield* Fiber.join(four), { text: "four" })
-      assert.deepStrictEqual(seen, ["wait", "wait", "three", "four"])
+      // Which the server has heard of.
+      assert.deepStrictEqual(seen, ["wait", "wait", "interrupted", "three", "four"])
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(two)
     }).pipe(Effect.scoped)
@@ -571,18 +490,58 @@ describe("other protocols", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("whoever asked for another protocol hears of it when the connection ends before that", () =>
+    Effect.gen(function* () {
+      const held = yield* Deferred.make<void>()
+      const server = yield* serve((transport: Transport) =>
+        Effect.gen(function* () {
+          yield* transport.send(bytesOf({ _command: "Echo", _ask: "1", text: "x" }))
+          yield* transport.receive
+          yield* transport.send(bytesOf({ _answer: AmpSession.tagOf(1) }))
+          yield* transport.receiveEach(() => Effect.void)
+        })
+      )
+      const scope = yield* Scope.make()
+      // The connection is not given away before this has ended.
+      const responder = AmpResponder.make(AmpGroup.make(Echo), {
+        Echo: ({ text }: { readonly text: string }) =>
+          Effect.uninterruptible(Effect.as(Deferred.await(held), { text }))
+      })
+      const { connection } = yield* Scope.provide(
+        AmpClient.make(yield* server.dial, upgrading, { responder }),
+        scope
+      )
+      yield* server.settled
+      const switching = yield* Effect.forkChild(
+        reasonOf(connection.switchTo(Upgrade, {}, () => Effect.die("it was not"))),
+        now
+      )
+      yield* server.settled
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), now)
+      yield* server.settled
+      yield* Deferred.succeed(held, undefined)
+      yield* Fiber.join(closing)
+      assert.strictEqual(yield* Fiber.join(switching), "ConnectionLost")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("what is asked behind StartTLS waits for its answer", () =>
     Effect.gen(function* () {
       const seen: Array<ReadonlyArray<string>> = []
+      const tags: Array<Uint8Array> = []
       const server = yield* serve((transport: Transport) =>
         Effect.gen(function* () {
           const decoder = AmpWire.decoder()
           const next = Effect.map(transport.receive, (bytes) => {
             decoder.push(bytes)
-            return decoder.drain().map((one) => Buffer.from(one.get("_command")!).toString())
+            const boxes = decoder.drain()
+            for (const one of boxes) tags.push(one.get("_ask")!)
+            return boxes.map((one) => Buffer.from(one.get("_command")!).toString())
           })
           seen.push(yield* next)
-          yield* transport.send(bytesOf({ _error: "1", _error_code: "TLS_ERROR", _error_description: "no" }))
+          yield* transport.send(
+            bytesOf({ _error: tags[0]!, _error_code: "TLS_ERROR", _error_description: "no" })
+          )
           seen.push(yield* next)
         })
       )

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as AmpClient from "../../src/amp/AmpClient.ts"
 import * as AmpDecimalWire from "../../src/amp/AmpDecimalWire.ts"
+import * as AmpGroup from "../../src/amp/AmpGroup.ts"
 import * as AmpResponder from "../../src/amp/AmpResponder.ts"
 import * as AmpServer from "../../src/amp/AmpServer.ts"
 import * as NodeReactor from "../../src/node/NodeReactor.ts"
@@ -43,8 +44,8 @@ const certified = () => {
 
 describePeer(twisted(), (python) => {
   /** Twisted's server, and a client of ours. */
-  const dial = Effect.fnUntraced(function* (pem?: string, tls?: Tls.ClientOptions) {
-    const args = [program, "serve", "tcp:0:interface=127.0.0.1", ...(pem === undefined ? [] : [pem])]
+  const dial = Effect.fnUntraced(function* (pems: ReadonlyArray<string> = [], tls?: Tls.ClientOptions) {
+    const args = [program, "serve", "tcp:0:interface=127.0.0.1", ...pems]
     const child = yield* Child.spawn(python, args, { timeout })
     const [, port] = yield* child.says(/listening (\d+)/)
     const client = yield* AmpClient.connect(
@@ -164,6 +165,22 @@ describePeer(twisted(), (python) => {
     }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer))
   )
 
+  it.live("our client and Twisted's server: of calls that are given up Twisted sees nothing", () =>
+    Effect.gen(function* () {
+      const { client } = yield* dial()
+      const asked = AmpGroup.make(Commands.Never, Commands.Asked)
+      const calls = client.connection.caller(asked)
+      const giveUp = Effect.timeoutOption(calls.Never(), "20 millis")
+      // Before it has answered anything, and after; by whoever waits, and by the call's own timeout.
+      yield* giveUp
+      yield* client.calls.Sum({ a: 1, b: 2 })
+      yield* giveUp
+      const failure = yield* Effect.flip(calls.Never({}, { timeout: "20 millis" }))
+      assert.strictEqual(failure.reason._tag, "TimedOut")
+      assert.deepStrictEqual(yield* calls.Asked(), { names: ["Never", "Sum", "Never", "Never", "Asked"] })
+    }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer))
+  )
+
   it.live("our client and Twisted's server: a fatal error", () =>
     Effect.gen(function* () {
       const { client } = yield* dial()
@@ -230,7 +247,7 @@ describePeer(twisted(), (python) => {
   it.live.skipIf(!Certificates.available)("TLS, both ways", () =>
     Effect.gen(function* () {
       const { authority, authorityFile, identity, identityFile } = certified()
-      const { client } = yield* dial(identityFile, { authorities: authority, serverName: "localhost" })
+      const { client } = yield* dial([identityFile], { authorities: authority, serverName: "localhost" })
       assert.deepStrictEqual(yield* client.calls.Secret(), { secret: "in plaintext" })
       // What is asked for meanwhile goes out under TLS.
       const starting = yield* Effect.forkChild(client.connection.startTls(), { startImmediately: true })
@@ -243,5 +260,30 @@ describePeer(twisted(), (python) => {
       const said = yield* serving(["tls", authorityFile], { identity })
       assert.deepStrictEqual(said, ["in plaintext", "over TLS", "sum 3", "done"])
     }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer))
+  )
+
+  it.live.skipIf(!Certificates.available)(
+    "TLS, both ways, with certificates of both sides",
+    () =>
+      Effect.gen(function* () {
+        const { authority, authorityFile, identity, identityFile } = certified()
+        const trusting = { authorities: authority, serverName: "localhost" }
+        const { client } = yield* dial([identityFile, authorityFile], { ...trusting, identity })
+        yield* client.connection.startTls()
+        assert.deepStrictEqual(yield* client.calls.Secret(), { secret: "over TLS" })
+        // Without one, Twisted ends the connection.
+        const { client: stranger } = yield* dial([identityFile, authorityFile], trusting)
+        yield* Effect.exit(stranger.connection.startTls())
+        assert.strictEqual((yield* Effect.flip(stranger.calls.Secret())).reason._tag, "ConnectionLost")
+
+        const requiring = { identity, authorities: authority, clientCertificate: "require" } as const
+        const said = yield* serving(["tls", authorityFile, identityFile], requiring)
+        assert.deepStrictEqual(said, ["in plaintext", "over TLS", "sum 3", "done"])
+        const refused = yield* serving(["tls", authorityFile], requiring)
+        assert.strictEqual(refused[0], "in plaintext")
+        assert.include(refused[1], "FAILED")
+      }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer)),
+    // Five of Twisted's processes, one after the other.
+    60_000
   )
 })

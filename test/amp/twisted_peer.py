@@ -74,6 +74,14 @@ class Secret(amp.Command):
     response = [(b"secret", amp.Unicode())]
 
 
+class Never(amp.Command):
+    pass
+
+
+class Asked(amp.Command):
+    response = [(b"names", amp.ListOf(amp.Unicode()))]
+
+
 class Switch(amp.ProtocolSwitchCommand):
     arguments = [(b"name", amp.Unicode())]
 
@@ -94,12 +102,27 @@ class Shout(protocol.Protocol):
 
 
 pem = None
+# Who must have signed the other side's certificate.
+trusted = None
 
 
 class Peer(amp.AMP):
     def __init__(self):
         amp.AMP.__init__(self)
         self.notes = []
+        self.asked = []
+
+    def locateResponder(self, name):
+        self.asked.append(name.decode())
+        return amp.AMP.locateResponder(self, name)
+
+    @Asked.responder
+    def all_asked(self):
+        return {"names": self.asked}
+
+    @Never.responder
+    def never(self):
+        return defer.Deferred()
 
     @Sum.responder
     def sum(self, a, b):
@@ -142,7 +165,12 @@ class Peer(amp.AMP):
 
     @amp.StartTLS.responder
     def start_tls(self):
-        return {"tls_localCertificate": ssl.PrivateCertificate.loadPEM(open(pem).read())} if pem else {}
+        options = {}
+        if pem:
+            options["tls_localCertificate"] = ssl.PrivateCertificate.loadPEM(open(pem).read())
+        if trusted:
+            options["tls_verifyAuthorities"] = [ssl.Certificate.loadPEM(open(trusted).read())]
+        return options
 
     @Switch.responder
     def switch(self, name):
@@ -217,10 +245,10 @@ def client(peer):
 
 @defer.inlineCallbacks
 def main(mode, where, *rest):
-    global pem
+    global pem, trusted
     if mode == "serve":
         if rest:
-            pem = rest[0]
+            pem, trusted = (rest + (None,))[:2]
         factory = protocol.Factory.forProtocol(Peer)
         port = yield endpoints.serverFromString(reactor, where).listen(factory)
         say("listening", getattr(port.getHost(), "port", "there"))
@@ -251,7 +279,8 @@ def main(mode, where, *rest):
         r = yield peer.callRemote(Secret)
         say(r["secret"])
         ca = ssl.Certificate.loadPEM(open(rest[0]).read())
-        yield peer.callRemote(amp.StartTLS, tls_verifyAuthorities=[ca])
+        own = {"tls_localCertificate": ssl.PrivateCertificate.loadPEM(open(rest[1]).read())} if rest[1:] else {}
+        yield peer.callRemote(amp.StartTLS, tls_verifyAuthorities=[ca], **own)
         r = yield peer.callRemote(Secret)
         say(r["secret"])
         r = yield peer.callRemote(Sum, a=1, b=2)

@@ -295,6 +295,8 @@ describe("values", () => {
     ] as const) {
       assert.strictEqual(text(AmpDecimalWire.decimal, read(AmpDecimalWire.decimal, from)), to)
     }
+    // Numbers of JavaScript have two zeros.
+    assert.deepStrictEqual(read(AmpDecimalWire.decimal, "0e-0"), read(AmpDecimalWire.decimal, "0"))
     refuses(
       AmpDecimalWire.decimal,
       "",

@@ -1,4 +1,4 @@
-/** `effect/sql` over `node:sqlite`, in memory: what tests of tables need, and no more. */
+/** `effect/sql` over `node:sqlite`, in memory or in a file: what tests of tables need, and no more. */
 import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,9 +10,9 @@ import { classifySqliteError, SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 
-const make = Effect.gen(function* () {
+const make = Effect.fnUntraced(function* (file: string) {
   const database = yield* Effect.acquireRelease(
-    Effect.sync(() => new DatabaseSync(":memory:")),
+    Effect.sync(() => new DatabaseSync(file)),
     (database) => Effect.sync(() => database.close())
   )
   const run = (sql: string, params: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<object>, SqlError> =>
@@ -44,4 +44,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer = Layer.effect(SqlClient.SqlClient, make).pipe(Layer.provide(Reactivity.layer))
+export const layerFile = (file: string) =>
+  Layer.effect(SqlClient.SqlClient, make(file)).pipe(Layer.provide(Reactivity.layer))
+
+export const layer = layerFile(":memory:")

@@ -166,6 +166,7 @@ const handedOver = (inner: Endpoint.Server, options?: Endpoint.ListenOptions): E
       return {
         address: outside.address,
         acceptEach: inside.acceptEach,
+        settle: Effect.andThen(outside.settle, inside.settle),
         stop: Effect.andThen(outside.stop, inside.stop)
       } satisfies Listener
     })

@@ -21,13 +21,19 @@ const families = [
   { service: "finger", limit: 512, asks: "alice\r\n" },
   { service: "ident", limit: 1_000, asks: "22, 23\r\n" },
   { service: "postfix", limit: 4_095, asks: "get k\n" },
+  { service: "socketmap", limit: 100_000, asks: "3:m k," },
   { service: "memcached", limit: 65_536, asks: "set k 0 0 1\r\n1\r\nget k\r\n" }
 ] as const
 const services = families.map(({ service }) => service)
+/** A terminal's line that is too long is dropped, and the next one read. */
+const terminal = { service: "telnet", limit: 4_096, asks: "echo 1\r\n" } as const
 const sentMax = 256 * MiB
 const piece = Buffer.alloc(65_536, "A")
 
-const answered = (attacked: Target, { asks, service }: (typeof families)[number]) =>
+const answered = (
+  attacked: Target,
+  { asks, service }: Pick<(typeof families)[number] | typeof terminal, "asks" | "service">
+) =>
   Effect.scoped(
     Effect.flatMap(connected(attacked.port(service)), (socket) => {
       socket.write(asks)
@@ -73,6 +79,31 @@ describe("protocol families", () => {
   )
 
   live(
+    "C1: a line without end at a terminal costs its limit, and nothing of it runs",
+    Effect.gen(function* () {
+      const attacked = yield* target(["telnet"])
+      const flood = Effect.gen(function* () {
+        const socket = yield* connected(attacked.port("telnet"))
+        let said = ""
+        socket.on("data", (bytes: Buffer) => void (said += bytes.toString("latin1")))
+        socket.write("echo 1\r\n")
+        yield* writeRepeatedly(socket, piece, 16 * MiB)
+        socket.write("\r\nquit\r\n")
+        yield* over(socket)
+        assert.match(said, /more than 4096 characters: given up\r\n> Bye\.\r\n$/)
+      })
+      yield* flood
+      yield* attacked.quiet
+      const before = yield* attacked.measure
+      yield* flood
+      yield* attacked.quiet
+      const after = yield* attacked.measure
+      unharmed(before, after)
+      assert.isBelow(after.resident - before.resident, 4 * 65_536 + noiseBytes)
+    })
+  )
+
+  live(
     "C1: values that are announced and do not come cost what has come",
     Effect.gen(function* () {
       const attacked = yield* target(["memcached"])
@@ -96,9 +127,9 @@ describe("protocol families", () => {
   live(
     "C2: a reset at any moment ends its own connection, and is nobody's failure",
     Effect.gen(function* () {
-      const attacked = yield* target(services)
+      const attacked = yield* target([...services, terminal.service])
       const before = yield* attacked.measure
-      for (const family of families) {
+      for (const family of [...families, terminal]) {
         const half = family.asks.slice(0, 5)
         for (let i = 0; i < 150; i++) {
           const socket = yield* connected(attacked.port(family.service))

@@ -17,6 +17,8 @@ import * as MemcacheStore from "../../src/memcache/MemcacheStore.ts"
 import * as NodeHandoff from "../../src/node/NodeHandoff.ts"
 import * as PostfixServer from "../../src/postfix/PostfixServer.ts"
 import * as PostfixTable from "../../src/postfix/PostfixTable.ts"
+import * as SocketmapServer from "../../src/postfix/SocketmapServer.ts"
+import * as SocketmapTables from "../../src/postfix/SocketmapTables.ts"
 import * as Idle from "../../src/protocol/Idle.ts"
 import * as Limit from "../../src/protocol/Limit.ts"
 import * as Server from "../../src/protocol/Server.ts"
@@ -24,6 +26,8 @@ import * as Sniff from "../../src/protocol/Sniff.ts"
 import * as Timeout from "../../src/protocol/Timeout.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import type { Reactor } from "../../src/reactor/Reactor.ts"
+import * as TelnetServer from "../../src/telnet/TelnetServer.ts"
+import * as TelnetShell from "../../src/telnet/TelnetShell.ts"
 import type * as Tls from "../../src/reactor/Tls.ts"
 import type { Transport } from "../../src/reactor/Transport.ts"
 
@@ -167,6 +171,14 @@ export const services = (identities: Identities | undefined): ReadonlyMap<string
         PostfixTable.layer([["k", "v"]])
       )
     ],
+    [
+      "socketmap",
+      Effect.provide(
+        serve(Endpoint.tcp(loopback), SocketmapServer.protocol()),
+        SocketmapTables.layer({ m: PostfixTable.memory([["k", "v"]]) })
+      )
+    ],
+    ["telnet", Effect.provide(serve(Endpoint.tcp(loopback), TelnetServer.protocol()), TelnetShell.layer())],
     [
       "memcached",
       Effect.provide(

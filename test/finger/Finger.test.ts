@@ -1,5 +1,7 @@
 /** Conversations, in the order of RFC 1288; in memory. */
 import { assert, describe, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
@@ -9,11 +11,13 @@ import * as FingerClient from "../../src/finger/FingerClient.ts"
 import * as FingerDirectory from "../../src/finger/FingerDirectory.ts"
 import * as FingerPlans from "../../src/finger/FingerPlans.ts"
 import * as FingerServer from "../../src/finger/FingerServer.ts"
+import * as FingerTimes from "../../src/finger/FingerTimes.ts"
 import * as MemoryReactor from "../../src/memory/MemoryReactor.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import { readAll } from "../memory/pair.ts"
-import { serve } from "../protocol/serving.ts"
+import { observed, serve } from "../protocol/serving.ts"
+import { fuzzSessions } from "../support/fuzzSessions.ts"
 import { said, transcript } from "../support/transcript.ts"
 
 const people = FingerDirectory.layer([
@@ -75,6 +79,60 @@ describe("a server", () => {
     })
   )
 
+  it.effect("2.5.1, 2.5.2: where somebody is, and since when, where a directory says it", () =>
+    Effect.gen(function* () {
+      const since = DateTime.makeUnsafe("2026-11-21T14:30:05Z")
+      const logins = [
+        { terminal: "pts/0", since, from: "host\x1b", idle: "3 hours" },
+        { terminal: "tty1", since, idle: "30 seconds" }
+      ] as const
+      const directory = FingerDirectory.layer([
+        { login: "ada", name: "Ada", logins, lastLogin: since },
+        { login: "bob", logins: [], lastLogin: since },
+        { login: "eve", logins: [] },
+        { login: "mum" }
+      ])
+      yield* transcript(FingerServer.protocol({ listing: true }), [
+        [
+          "\r\n",
+          `Login  Name  TTY    Idle  ${"When".padEnd(27)}  Office  Phone\r\n` +
+            "ada    Ada   pts/0  3:00  Sat 21 Nov 2026 14:30 (UTC)\r\n" +
+            "ada    Ada   tty1         Sat 21 Nov 2026 14:30 (UTC)\r\n" +
+            "bob\r\neve\r\nmum\r\n"
+        ],
+        [
+          "ada\r\n",
+          "Login: ada\r\nName: Ada\r\n" +
+            "On since Sat 21 Nov 2026 14:30 (UTC) on pts/0 from host\\x1b, idle 3:00\r\n" +
+            "On since Sat 21 Nov 2026 14:30 (UTC) on tty1\r\nNo Plan.\r\n"
+        ],
+        ["bob\r\n", "Login: bob\r\nLast login Sat 21 Nov 2026 14:30 (UTC)\r\nNo Plan.\r\n"],
+        ["eve\r\n", "Login: eve\r\nNot logged in.\r\nNo Plan.\r\n"],
+        ["mum\r\n", "Login: mum\r\nNo Plan.\r\n"]
+      ]).pipe(Effect.provide(directory))
+      assert.deepStrictEqual(
+        ["59 seconds", "1 minute", "59 minutes", "61 minutes", "47 hours", Infinity].map((idle) =>
+          FingerTimes.idle(idle as Duration.Input)
+        ),
+        ["", "1", "59", "1:01", "1d", ""]
+      )
+    })
+  )
+
+  it.effect("3.2.7: each query is logged, with who asked", () =>
+    observed(({ logs }) =>
+      Effect.gen(function* () {
+        yield* said(FingerServer.protocol(), "alice@elsewhere\r\n", { ends: true })
+        const asked = logs.filter(({ text }) => text === "finger")
+        assert.isAbove(asked.length, 0)
+        for (const { annotations, level } of asked) {
+          assert.deepStrictEqual([level, annotations["query"]], ["Debug", "alice@elsewhere"])
+          assert.match(String(annotations["peer"]), /^127\.0\.0\.1:\d+$/)
+        }
+      })
+    ).pipe(Effect.provide(people))
+  )
+
   it.effect("says no more than it may, and whole characters", () =>
     Effect.gen(function* () {
       const text = yield* said(FingerServer.protocol({ answerBytesMax: 30 }), "u\r\n")
@@ -95,6 +153,17 @@ describe("a server", () => {
       assert.strictEqual(yield* readAll(slow), "")
       yield* TestClock.adjust(1)
       assert.deepStrictEqual([server.counts.value.open, server.counts.value.failed], [0, 0])
+    }).pipe(Effect.provide(people))
+  )
+})
+
+describe("fuzzing", () => {
+  it.effect("whole sessions: no defect, no more than it may say", () =>
+    fuzzSessions(FingerServer.protocol({ listing: true, answerBytesMax: 300 }), {
+      words: ["/W", " ", "alice", "bob", "@", "host", "\r\n", "\n", "\r", "\0", "\x1b", "\xff"],
+      examples: ["/W alice\r\n", "alice@a@b\r\n", "\r\n"],
+      sessions: 300,
+      answerBytesMax: () => 300
     }).pipe(Effect.provide(people))
   )
 })

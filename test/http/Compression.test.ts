@@ -8,8 +8,9 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as Compression from "../../src/http/Compression.ts"
+import * as StaticFiles from "../../src/http/StaticFiles.ts"
 import * as NodeCompression from "../../src/node/NodeCompression.ts"
-import { asking } from "./staticKit.ts"
+import { asking, directory, write } from "./staticKit.ts"
 import { unchunked } from "./httpKit.ts"
 
 const page = "<p>all work and no play</p>\n".repeat(400)
@@ -96,6 +97,49 @@ describe("Compression", () => {
       assert.strictEqual(stream.headers["content-encoding"], "gzip")
       assert.isBelow(unchunked(stream.body).length, bytes.length / 10)
       assert.strictEqual((yield* send("HEAD", "/page", gzip)).body, "")
+    })
+  )
+
+  it.live("HEAD says what GET would, or nothing of the length", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      write(root, "page.html", page)
+      write(root, "long.html", page.repeat(10))
+      write(root, "short.html", "short")
+      write(root, "page.png", page)
+      const routes = Layer.mergeAll(
+        Compression.layer(),
+        HttpRouter.add("GET", "/text", HttpServerResponse.text(page)),
+        HttpRouter.add("GET", "/none", HttpServerResponse.empty()),
+        StaticFiles.layer({ root, prefix: "/files" })
+      )
+      const { send } = yield* asking(routes, "tcp")
+      const told = Effect.fnUntraced(function* (method: string, target: string, coding: string) {
+        const { headers, status } = yield* send(method, target, { "accept-encoding": coding })
+        const {
+          connection: _,
+          date: __,
+          "content-length": length,
+          "transfer-encoding": chunked,
+          ...others
+        } = headers
+        return { chunked, length, others: { status, ...others } }
+      })
+      const names = [
+        "/text",
+        "/none",
+        ...["page.html", "long.html", "short.html", "page.png"].map((_) => `/files/${_}`)
+      ]
+      for (const target of names)
+        for (const coding of ["identity", "gzip", "br"]) {
+          const get = yield* told("GET", target, coding)
+          const head = yield* told("HEAD", target, coding)
+          assert.deepStrictEqual([target, coding, head.others], [target, coding, get.others])
+          assert.include([get.length, undefined], head.length)
+          assert.isUndefined(head.chunked)
+          if (coding === "identity") assert.strictEqual(head.length, get.length)
+        }
+      assert.strictEqual((yield* told("HEAD", "/files/page.html", "gzip")).length, undefined)
     })
   )
 })

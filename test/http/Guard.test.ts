@@ -31,7 +31,7 @@ const live = Layer.mergeAll(KeyDerivation.layer(functions), SecureRandom.layerWe
 const guarded = Effect.fnUntraced(function* (
   schemes: ReadonlyArray<Guard.Scheme>,
   kind?: Kind,
-  algorithms?: ReadonlyArray<"SHA-256" | "MD5">
+  algorithms?: ReadonlyArray<Digest.Algorithm>
 ) {
   const events: Array<string> = []
   const users = yield* MemoryUsers.checker({ alïce: "s€cret:with colon", bob: "builder", eve: "denied" })
@@ -151,6 +151,13 @@ describe("Guard", () => {
         (yield* get("/a?b=c", digest(challenge, "builder", { nc: "00000004", method: "POST" }))).status,
         401
       )
+      // The whole body would have to be here before anybody knows whose it is.
+      const integrity = digest(challenge, "builder", { nc: "00000009" })
+      const { authorization } = integrity
+      assert.strictEqual(
+        (yield* get("/a?b=c", { authorization: authorization.replace("qop=auth", "qop=auth-int") })).status,
+        400
+      )
       const md5 = digest(challenge, "builder", { algorithm: "MD5", nc: "00000005" })
       assert.strictEqual((yield* get("/a?b=c", md5)).status, 200)
       const wrong = yield* get("/a?b=c", digest(challenge, "wrong", { nc: "00000006" }))
@@ -203,7 +210,9 @@ describePeer(curl, (path) => {
   for (const [scheme, algorithm, flag] of [
     ["basic", undefined, "--basic"],
     ["digest", "MD5", "--digest"],
-    ["digest", "SHA-256", "--digest"]
+    ["digest", "SHA-256", "--digest"],
+    ["digest", "MD5-sess", "--digest"],
+    ["digest", "SHA-256-sess", "--digest"]
   ] as const) {
     it.live(`${scheme} ${algorithm ?? ""}`, () =>
       Effect.gen(function* () {

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as certificates from "../support/certificates.ts"
 import {
   ask,
   asking,
@@ -20,6 +21,7 @@ import {
   types,
   u32
 } from "./http2Kit.ts"
+import { bodiesOf, served } from "./httpKit.ts"
 
 const {
   NGHTTP2_CANCEL,
@@ -30,8 +32,8 @@ const {
 } = http2.constants
 const fork = { startImmediately: true } as const
 
-for (const kind of ["tcp", "memory"] as const) {
-  describe(`limits of HTTP/2 over ${kind}`, () => {
+for (const kind of ["tcp", "tls", "memory"] as const) {
+  describe.skipIf(kind === "tls" && !certificates.available)(`limits of HTTP/2 over ${kind}`, () => {
     it.live("bodies, told and untold", () =>
       Effect.gen(function* () {
         const { open } = yield* serving2(kind, { bodyBytesMax: 1_000 })
@@ -43,6 +45,39 @@ for (const kind of ["tcp", "memory"] as const) {
         const endless = yield* ask(client, post2("/text"), Buffer.alloc(5_000_000))
         assert.strictEqual(endless.status, 413)
         assert.strictEqual((yield* ask(client, get2("/"))).status, 200)
+      })
+    )
+
+    it.live("bodies of one route, which stand above the server's", () =>
+      Effect.gen(function* () {
+        const { open } = yield* serving2(kind, { bodyBytesMax: 1_000 }, served(bodiesOf))
+        const client = yield* open()
+        for (const [path, bytes] of [
+          ["/small", 10],
+          ["/usual", 1_000],
+          ["/large", 2_000_000]
+        ] as const) {
+          assert.strictEqual((yield* ask(client, post2(path), "x".repeat(bytes))).body, String(bytes))
+          assert.strictEqual((yield* ask(client, post2(path), "x".repeat(bytes + 1))).status, 413)
+        }
+      })
+    )
+
+    it.live("connections, of all and of one peer", () =>
+      Effect.gen(function* () {
+        for (const limit of [{ connectionsMax: 1 }, { connectionsPerPeerMax: 1 }]) {
+          const { bound, connect, open } = yield* serving2(kind, limit)
+          const client = yield* open()
+          assert.strictEqual((yield* ask(client, get2("/"))).status, 200)
+          assert.deepStrictEqual(
+            yield* Effect.orElseSucceed(
+              Effect.flatMap(connect, (_) => frames(_, [preface])),
+              () => []
+            ),
+            []
+          )
+          assert.strictEqual((yield* bound.counts).refused, 1)
+        }
       })
     )
 

@@ -2,16 +2,30 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { bodyOf, get, type Kind, post, received, serving, statusOf, until } from "./httpKit.ts"
+import * as Scope from "effect/Scope"
+import * as certificates from "../support/certificates.ts"
+import {
+  bodiesOf,
+  bodyOf,
+  get,
+  type Kind,
+  post,
+  received,
+  served,
+  serving,
+  statusOf,
+  until
+} from "./httpKit.ts"
 
 const fork = { startImmediately: true } as const
 
-// Over a socket of Node's own, and over a stream made of a transport.
-const kinds: ReadonlyArray<Kind> = ["tcp", "memory"]
+// Over sockets of Node's own, and over a stream made of a transport.
+const kinds: ReadonlyArray<Kind> = ["tcp", "tls", "memory"]
 
 for (const kind of kinds) {
-  describe(`limits over ${kind}`, () => {
+  describe.skipIf(kind === "tls" && !certificates.available)(`limits over ${kind}`, () => {
     it.live("of headers: 431 for too many, or too much; 414 for a target", () =>
       Effect.gen(function* () {
         const { ask } = yield* serving(kind, { headersMax: 10, headerBytesMax: 2_000, targetBytesMax: 100 })
@@ -43,6 +57,24 @@ for (const kind of kinds) {
         yield* until(transport, /^HTTP\/1\.1 100 Continue\r\n\r\n$/)
         yield* transport.send("hello")
         assert.strictEqual(bodyOf(yield* until(transport, /hello$/)), "hello")
+      })
+    )
+
+    it.live("of the bodies of one route, which stand above the server's", () =>
+      Effect.gen(function* () {
+        const { ask } = yield* serving(kind, { bodyBytesMax: 1_000 }, served(bodiesOf))
+        for (const [path, bytes] of [
+          ["/small", 10],
+          ["/usual", 1_000],
+          ["/large", 2_000_000]
+        ] as const) {
+          assert.strictEqual(bodyOf(yield* ask(post(path, "x".repeat(bytes)))), String(bytes))
+          for (const expect of ["", "Expect: 100-continue\r\n"]) {
+            // Not a byte of it is sent, nor asked for.
+            const told = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes + 1}\r\nConnection: close\r\n`
+            assert.match(yield* ask(`${told}${expect}\r\n`), /^HTTP\/1\.1 413/)
+          }
+        }
       })
     )
 
@@ -119,6 +151,23 @@ for (const kind of kinds) {
       })
     )
 
+    it.live("of connections of one peer, whose places are free again when they end", () =>
+      Effect.gen(function* () {
+        const { ask, bound, connect } = yield* serving(kind, { connectionsPerPeerMax: 2 })
+        const scope = yield* Scope.make()
+        for (let i = 0; i < 2; i++) {
+          const transport = yield* Scope.provide(connect, scope)
+          yield* transport.send(get("/", ""))
+          yield* until(transport, /hello$/)
+        }
+        assert.notMatch(yield* ask(get("/")), /HTTP/)
+        assert.strictEqual((yield* bound.counts).refused, 1)
+        yield* Scope.close(scope, Exit.void)
+        while ((yield* bound.counts).open > 0) yield* Effect.sleep("10 millis")
+        assert.strictEqual(statusOf(yield* ask(get("/"))), "200")
+      })
+    )
+
     it.live("whoever goes takes its request along", () =>
       Effect.gen(function* () {
         const { connect, gate } = yield* serving(kind)
@@ -135,7 +184,7 @@ for (const kind of kinds) {
     )
   })
 
-  describe(`its end over ${kind}`, () => {
+  describe.skipIf(kind === "tls" && !certificates.available)(`its end over ${kind}`, () => {
     it.live("closes what is idle at once, and answers what is under way, which is the last then", () =>
       Effect.gen(function* () {
         const { connect, gate, stop } = yield* stage(kind, { drainTimeout: "1 minute" })
@@ -175,6 +224,31 @@ for (const kind of kinds) {
     )
   })
 }
+
+describe("connections of one peer", () => {
+  it.live("are those of whom a PROXY header names", () =>
+    Effect.gen(function* () {
+      const { bound, connectAs } = yield* serving("proxied", { connectionsPerPeerMax: 1 })
+      const asking = (address: string) =>
+        Effect.gen(function* () {
+          const transport = yield* connectAs(address)
+          yield* transport.send(get("/", ""))
+          return statusOf(yield* Effect.orElseSucceed(until(transport, /hello$/), () => "refused"))
+        })
+      assert.deepStrictEqual(yield* Effect.forEach(["192.0.2.1", "192.0.2.1", "192.0.2.2"], asking), [
+        "200",
+        "refused",
+        "200"
+      ])
+      // A household has a /64.
+      assert.deepStrictEqual(
+        yield* Effect.forEach(["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"], asking),
+        ["200", "refused", "200"]
+      )
+      assert.strictEqual((yield* bound.counts).refused, 2)
+    })
+  )
+})
 
 /** A server in a scope of its own, which `stop` closes. */
 const stage = Effect.fnUntraced(function* (kind: Kind, options: Parameters<typeof serving>[1]) {

@@ -1,5 +1,6 @@
 /** Server-sent events: who listens, who was away, who is slow; and our client of them. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Sse from "effect/encoding/Sse"
@@ -16,9 +17,12 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as EventSource from "../../src/http/EventSource.ts"
 import * as ServerSentEvents from "../../src/http/ServerSentEvents.ts"
+import * as Protocol from "../../src/protocol/Protocol.ts"
 import * as Wire from "../../src/http/ServerSentEventsWire.ts"
+import * as Child from "../support/child.ts"
 import { inetOf } from "../support/endpoints.ts"
-import { get, served, serving, until } from "./httpKit.ts"
+import { curl, describePeer } from "../support/peers.ts"
+import { get, received, served, serving, until } from "./httpKit.ts"
 
 /** What a client understands. */
 const read = (...pieces: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -154,6 +158,47 @@ describe("a source", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("ends its answers behind what they have when the server begins to stop", () =>
+    Effect.gen(function* () {
+      const source = yield* ServerSentEvents.make()
+      const stopping = yield* Deferred.make<void>()
+      const pull = yield* Effect.provideService(
+        Stream.toPull(source.listen("none")),
+        Protocol.Stopping,
+        Deferred.await(stopping)
+      )
+      const other = yield* Stream.toPull(source.listen())
+      yield* Effect.provideService(pull, Protocol.Stopping, Deferred.await(stopping))
+      yield* other
+      yield* source.publish({ data: "last", id: "1" })
+      yield* Deferred.succeed(stopping, undefined)
+      while ((yield* source.counts).listeners === 2) yield* Effect.yieldNow
+      yield* source.publish({ data: "later", id: "2" })
+      const text = (pieces: ReadonlyArray<Uint8Array>) => Buffer.concat(pieces).toString()
+      assert.match(text(yield* pull), /data: last\n\n$/)
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(pull)))
+      assert.match(text(yield* other), /last[^]*later/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("does not keep a server that stops", () =>
+    Effect.gen(function* () {
+      const source = yield* ServerSentEvents.make()
+      const scope = yield* Scope.make()
+      const routes = served(HttpRouter.add("GET", "/events", source.respond))
+      const server = yield* Scope.provide(serving("memory", { drainTimeout: "1 hour" }, routes), scope)
+      const transport = yield* server.connect
+      yield* transport.send(get("/events", ""))
+      yield* until(transport, /200 OK/)
+      while ((yield* source.counts).listeners === 0) yield* Effect.yieldNow
+      yield* source.publish({ data: "last" })
+      // No time passes.
+      yield* Scope.close(scope, Exit.void)
+      assert.match(yield* received(transport), /data: last\n\n\r\n0\r\n\r\n$/)
+      assert.strictEqual((yield* source.counts).listeners, 0)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("refuses what cannot be sent", () =>
     Effect.gen(function* () {
       const source = yield* ServerSentEvents.make()
@@ -188,6 +233,33 @@ describe("a source", () => {
         { until: ({ listeners }) => listeners === 0 }
       )
     }).pipe(Effect.scoped)
+  )
+})
+
+describePeer(curl, (program) => {
+  it.live(
+    "is told the end at once when the server stops, over both versions",
+    () =>
+      Effect.gen(function* () {
+        const source = yield* ServerSentEvents.make()
+        const scope = yield* Scope.make()
+        const routes = served(HttpRouter.add("GET", "/events", source.respond))
+        const options = { drainTimeout: "1 hour", http2PriorKnowledge: true } as const
+        const { bound } = yield* Scope.provide(serving("tcp", options, routes), scope)
+        const url = `http://127.0.0.1:${inetOf(bound.address).port}/events`
+        const listeners = yield* Effect.forEach(["--http1.1", "--http2-prior-knowledge"], (version) =>
+          Child.spawn(program, ["-sSN", version, url], { timeout: 40_000 })
+        )
+        while ((yield* source.counts).listeners < 2) yield* Effect.sleep("10 millis")
+        yield* source.publish({ data: "last" })
+        yield* Scope.close(scope, Exit.void)
+        for (const listener of listeners) {
+          const { code, stderr, stdout } = yield* listener.ended
+          assert.deepStrictEqual([code, stderr], [0, ""])
+          assert.match(stdout, /data: last\n\n$/)
+        }
+      }).pipe(Effect.scoped),
+    60_000
   )
 })
 

@@ -1,16 +1,23 @@
 /** What is remembered by a cookie, and what a forged one is worth. */
+import * as path from "node:path"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as KeyValueStore from "effect/persistence/KeyValueStore"
+import * as Persistence from "effect/persistence/Persistence"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
 import * as Sessions from "../../src/http/Sessions.ts"
 import * as SessionStore from "../../src/http/SessionStore.ts"
-import { type Answer, asking } from "./staticKit.ts"
+import * as Sqlite from "../auth/sqlite.ts"
+import { type Answer, asking, directory } from "./staticKit.ts"
 
 const schema = Schema.Struct({ user: Schema.String, visits: Schema.Finite })
 type Data = typeof schema.Type
@@ -218,6 +225,55 @@ describe("Sessions", () => {
       assert.isUndefined(yield* store.get("b"))
       yield* TestClock.adjust("2 seconds")
       assert.isUndefined(yield* store.get("c"))
+    })
+  )
+
+  it.live("what is in a database is there after a restart, as long as it lasts", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      const files = NodeFileSystem.layer.pipe(Layer.provideMerge(NodePath.layer))
+      const stores = {
+        sql: Persistence.layerBackingSql.pipe(
+          Layer.provide(Sqlite.layerFile(path.join(root, "sessions.db")))
+        ),
+        files: Persistence.layerBackingKvs.pipe(
+          Layer.provide(KeyValueStore.layerFileSystem(path.join(root, "sessions"))),
+          Layer.provide(files)
+        )
+      }
+      for (const [name, layer] of Object.entries(stores)) {
+        /** A process: everything is built anew. */
+        const life = <A, E>(
+          idleTimeout: Duration.Input,
+          use: (ask: Effect.Success<ReturnType<typeof asking>>) => Effect.Effect<A, E>
+        ) =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore.persisted()
+            return yield* use(yield* asking(routesOf(Sessions.stored({ schema, store, idleTimeout }))))
+          }).pipe(Effect.provide(layer, { local: true }), Effect.scoped)
+        const cookie = yield* life("1 hour", ({ send }) => Effect.map(send("POST", "/visit/alice"), cookieOf))
+        yield* life("1 hour", ({ get, send }) =>
+          Effect.gen(function* () {
+            assert.deepStrictEqual([name, (yield* get("/", { cookie })).body], [name, "alice 1"])
+            assert.strictEqual((yield* get("/", { cookie: `session=${"a".repeat(43)}` })).body, "nobody")
+            yield* send("POST", "/visit/bob", { cookie })
+          })
+        )
+        yield* life("1 hour", ({ get, send }) =>
+          Effect.gen(function* () {
+            assert.strictEqual((yield* get("/", { cookie })).body, "bob 2")
+            yield* send("POST", "/end", { cookie })
+          })
+        )
+        yield* life("1 hour", ({ get }) =>
+          Effect.map(get("/", { cookie }), ({ body }) => assert.strictEqual(body, "nobody"))
+        )
+        const brief = yield* life("50 millis", ({ send }) => Effect.map(send("POST", "/visit/eve"), cookieOf))
+        yield* Effect.sleep("60 millis")
+        yield* life("1 hour", ({ get }) =>
+          Effect.map(get("/", { cookie: brief }), ({ body }) => assert.strictEqual(body, "nobody"))
+        )
+      }
     })
   )
 })

@@ -1,9 +1,10 @@
 /** An application behind each kind of endpoint, and bare connections to ask it over. */
+import * as ByteSize from "effect/ByteSize"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as EffectHttpServer from "effect/http/HttpServer"
-import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { HttpServerRequest, MaxBodySize } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -114,8 +115,21 @@ export const kinds: ReadonlyArray<Kind> = ["tcp", "tls", "unix", "proxied", "mem
 export const served = <A, E, R>(routes: Layer.Layer<A, E, R>) =>
   HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
 
+/** Routes that bear less than others, and more. */
+const length = Effect.flatMap(request, ({ text }) =>
+  Effect.map(text, (_) => HttpServerResponse.text(`${_.length}`))
+)
+export const bodiesOf = HttpRouter.addAll([
+  HttpRouter.route("POST", "/small", Effect.provideService(length, MaxBodySize, ByteSize.bytes(10))),
+  HttpRouter.route("POST", "/usual", length),
+  HttpRouter.route("POST", "/large", Effect.provideService(length, MaxBodySize, ByteSize.bytes(2_000_000)))
+])
+
 /** A PROXY header, for those who speak it. */
-const proxyHeader = "PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\n"
+const proxyHeader = (address: string): string =>
+  address.includes(":")
+    ? `PROXY TCP6 ${address} 2001:db8::80 4711 80\r\n`
+    : `PROXY TCP4 ${address} 192.0.2.1 4711 80\r\n`
 
 /** The application on an endpoint of this kind, and how to reach it; it stops with the scope. */
 export const serving = Effect.fnUntraced(function* (
@@ -152,14 +166,16 @@ export const serving = Effect.fnUntraced(function* (
             ...inetOf(bound.address),
             tls: { authorities: tls.client.authorities, serverName: "localhost", alpn }
           })
-  const connect = Effect.gen(function* () {
+  /** As a proxy would for whoever has the address, where there is one. */
+  const connectAs = Effect.fnUntraced(function* (address: string) {
     const transport = yield* Effect.provide(
       Effect.flatMap(Reactor, (_) => _.connect(client)),
       reactor
     )
-    if (kind === "proxied") yield* transport.send(proxyHeader)
+    if (kind === "proxied") yield* transport.send(proxyHeader(address))
     return transport
   })
+  const connect = connectAs("203.0.113.7")
   /** Sends it on a connection of its own, and gives all that comes until the server closes. */
   const ask = (...pieces: ReadonlyArray<string | Uint8Array>) =>
     Effect.scoped(
@@ -171,7 +187,7 @@ export const serving = Effect.fnUntraced(function* (
         return yield* received(transport)
       })
     )
-  return { ask, bound, connect, gate }
+  return { ask, bound, connect, connectAs, gate }
 })
 
 interface Receiving {

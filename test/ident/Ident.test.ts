@@ -7,14 +7,16 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as TestClock from "effect/testing/TestClock"
 import * as IdentClient from "../../src/ident/IdentClient.ts"
 import * as IdentServer from "../../src/ident/IdentServer.ts"
+import * as IdentTokens from "../../src/ident/IdentTokens.ts"
 import * as IdentUsers from "../../src/ident/IdentUsers.ts"
 import * as IdentWire from "../../src/ident/IdentWire.ts"
 import * as MemoryReactor from "../../src/memory/MemoryReactor.ts"
 import * as Client from "../../src/protocol/Client.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
-import { readAll } from "../memory/pair.ts"
-import { serve } from "../protocol/serving.ts"
+import { read, readAll } from "../memory/pair.ts"
+import { observed, serve } from "../protocol/serving.ts"
+import { fuzzSessions } from "../support/fuzzSessions.ts"
 import { transcript } from "../support/transcript.ts"
 
 const users = IdentUsers.layer({
@@ -47,6 +49,66 @@ describe("a server", () => {
     transcript(IdentServer.protocol(), [["22, 1000\r\n", "22, 1000 : ERROR : HIDDEN-USER\r\n"]]).pipe(
       Effect.provide(IdentUsers.layer())
     )
+  )
+
+  it.effect(
+    "6: users by tokens: one for each connection, which the log tells, once; refusals stay what they are",
+    () =>
+      observed(({ logs }) =>
+        Effect.gen(function* () {
+          let count = 0
+          const tokens = IdentTokens.layer({
+            connectionsMax: 2,
+            tokenBytes: Effect.sync(() => Uint8Array.of(0xab, ++count))
+          }).pipe(Layer.provide(users))
+          const { dial, settled } = yield* serve(IdentServer.protocol(), { drainTimeout: 0 }).pipe(
+            Effect.provide(tokens)
+          )
+          const client = yield* dial
+          const ask = Effect.fnUntraced(function* (query: string) {
+            yield* client.send(`${query}\r\n`)
+            yield* settled
+            return (yield* read(client)).replace(/\r\n$/, "")
+          })
+          for (const [query, answer] of [
+            ["22, 1", "22, 1 : USERID : OTHER : ab01"],
+            ["22, 2", "22, 2 : USERID : OTHER : ab02"],
+            ["22, 1", "22, 1 : USERID : OTHER : ab01"],
+            ["22, 3", "22, 3 : USERID : OTHER : ab03"],
+            ["25, 1", "25, 1 : ERROR : NO-USER"],
+            // The oldest one is forgotten.
+            ["22, 1", "22, 1 : USERID : OTHER : ab04"]
+          ] as const) {
+            assert.strictEqual(yield* ask(query), answer)
+          }
+          yield* client.end
+          const told = logs.filter(({ text }) => text === "ident token").map(({ annotations }) => annotations)
+          assert.deepStrictEqual(
+            told.map(({ token, user }) => [token, user]),
+            [
+              ["ab01", "u1"],
+              ["ab02", "u2"],
+              ["ab03", "u3"],
+              ["ab04", "u1"]
+            ]
+          )
+          const random = IdentTokens.make(IdentUsers.always("ada"))
+          const end = (port: number) =>
+            NetAddress.inetAddressUnsafe(NetAddress.ipFromStringUnsafe("127.0.0.1"), port)
+          const said = yield* random.identify({ local: end(1), peer: end(2) })
+          assert.match(said._tag === "UserId" ? said.user : "", /^[0-9a-f]{24}$/)
+        }).pipe(Effect.scoped)
+      )
+  )
+
+  it.effect("fuzzing whole sessions: no defect, an answer to a query at most", () =>
+    fuzzSessions(IdentServer.protocol(), {
+      words: ["22", ",", " ", "1000", "0", "65536", "\r\n", "\n", "\0", ":", "USERID", "\xff"],
+      examples: ["22, 1000\r\n23, 1\r\n", "22,1000\n"],
+      sessions: 300,
+      // The shortest query is `1,1` and a line end.
+      answerBytesMax: (bytes) => 16 * bytes
+    }).pipe(Effect.provide(users))
   )
 
   it.effect("closes after 60 seconds of silence", () =>

@@ -102,6 +102,8 @@ describe("5, 6: the answer", () => {
       "6193, 23 : USERID :  : x",
       "6193, 23 : ERROR : SOMETHING",
       "6193, 23 : ERROR : X",
+      "6193, 23 : ERROR : X\u009d",
+      "6193, 23 : USERID : \u009d : x",
       "6193, 23 : ERROR : NO-USER : more",
       "x, 23 : ERROR : NO-USER",
       `6193, 23 : USERID : UNIX : ${"u".repeat(513)}`,
@@ -157,8 +159,8 @@ describe("5, 6: the answer", () => {
 describe("the tables of Linux", () => {
   const head =
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-  const row = (local: string, peer: string, state: string, uid: number) =>
-    `   0: ${local} ${peer} ${state} 00000000:00000000 00:00000000 00000000 ${uid}        0 4026 1 0\n`
+  const row = (local: string, peer: string, state: string, uid: number, inode = 4026) =>
+    `   0: ${local} ${peer} ${state} 00000000:00000000 00:00000000 00000000 ${uid}        0 ${inode} 1 0\n`
   const end = (address: string, port: number) => NetAddress.inetAddressFromIpStringUnsafe(address, port)
 
   it("whose connection it is, by all four of its numbers", () => {
@@ -166,7 +168,10 @@ describe("the tables of Linux", () => {
       head +
       row("0100007F:1F90", "00000000:0000", "0A", 0) +
       row("0100007F:1F90", "0200007F:8000", "01", 1000) +
-      row("0100007F:1F90", "0200007F:8001", "06", 0)
+      row("0100007F:1F90", "0200007F:8001", "06", 0) +
+      // Half over; and over for its program, whose it was nobody knows: not root's.
+      row("0100007F:1F91", "0200007F:8001", "08", 1001) +
+      row("0100007F:1F92", "0200007F:8001", "05", 0, 0)
     const owner = (local: [string, number], peer: [string, number]) =>
       IdentProcWire.ownerIn(table, { local: end(...local), peer: end(...peer) })
     assert.strictEqual(owner(["127.0.0.1", 8080], ["127.0.0.2", 32_768]), 1000)
@@ -174,6 +179,8 @@ describe("the tables of Linux", () => {
     assert.isUndefined(owner(["127.0.0.1", 8080], ["127.0.0.3", 32_768]))
     assert.isUndefined(owner(["127.0.0.1", 8080], ["127.0.0.2", 32_769]))
     assert.isUndefined(owner(["127.0.0.1", 8081], ["127.0.0.2", 32_768]))
+    assert.strictEqual(owner(["127.0.0.1", 8081], ["127.0.0.2", 32_769]), 1001)
+    assert.isUndefined(owner(["127.0.0.1", 8082], ["127.0.0.2", 32_769]))
   })
 
   it("IPv6, and IPv4 in it", () => {

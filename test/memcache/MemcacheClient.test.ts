@@ -119,6 +119,56 @@ describe("one connection", () => {
     })
   )
 
+  it.effect("who wants no answer gets none, and takes nobody else's", () =>
+    Effect.gen(function* () {
+      const { cache } = yield* over(yield* real)
+      const both = Array.from({ length: 100 }, (_, i) => [
+        Effect.as(cache.set(`k${i}`, `${i}`, { noreply: true }), undefined),
+        Effect.map(cache.get(`k${i}`), (found) => text(found?.value))
+      ]).flat()
+      const got = yield* Effect.all(both, { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        got,
+        both.map((_, i) => (i % 2 === 0 ? undefined : `${i >> 1}`))
+      )
+      yield* cache.set("k1", "for a while", { noreply: true, expiry: "1 second", flags: 3 })
+      assert.deepInclude(yield* cache.get("k1"), { flags: 3 })
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(yield* cache.get("k1"))
+      assert.strictEqual(yield* reason(cache.set("a b", "x", { noreply: true })), "Unsayable")
+      // Too large: nobody hears of it, and what was there is gone.
+      yield* cache.set("k2", new Uint8Array(1_048_577), { noreply: true })
+      assert.isUndefined(yield* cache.get("k2"))
+    })
+  )
+
+  it.effect("a complaint that may be about a command without an answer ends it all", () =>
+    Effect.gen(function* () {
+      const answers = ["SERVER_ERROR out of memory\r\n", "END\r\n"]
+      const { cache, settled } = yield* over((transport: Transport) =>
+        transport.receiveEach(() => transport.send(answers.shift() ?? ""))
+      )
+      const set = yield* Effect.forkChild(cache.set("k", "x", { noreply: true }), { startImmediately: true })
+      const got = yield* Effect.forkChild(reason(cache.get("k")), { startImmediately: true })
+      yield* Fiber.join(set)
+      assert.strictEqual(yield* Fiber.join(got), "Malformed")
+      yield* settled
+      assert.strictEqual(yield* reason(cache.get("k")), "Malformed")
+      // Where an answer stands between them it is clear whose it is.
+      const clear = ["STORED\r\n", "SERVER_ERROR busy\r\n", "END\r\n"]
+      const other = yield* over((transport: Transport) =>
+        transport.receiveEach((bytes) =>
+          Buffer.from(bytes).includes("noreply") ? Effect.void : transport.send(clear.shift()!)
+        )
+      )
+      yield* other.cache.set("k", "x", { noreply: true })
+      yield* other.settled
+      yield* other.cache.set("k", "x")
+      assert.strictEqual(yield* reason(other.cache.get("k")), "ServerError")
+      assert.isUndefined(yield* other.cache.get("k"))
+    })
+  )
+
   it.effect("who gives up loses its answer, and nobody else's", () =>
     Effect.gen(function* () {
       const { cache } = yield* over(yield* real)
@@ -170,7 +220,9 @@ describe("one connection", () => {
       assert.strictEqual(yield* reason(cache.getMany(["ok", "a b"])), "Unsayable")
       assert.strictEqual(yield* reason(cache.set("k", "x", { flags: -1 })), "Unsayable")
       assert.strictEqual(yield* reason(cache.compareAndSet("k", "x", "1 noreply")), "Unsayable")
-      assert.strictEqual(yield* reason(cache.increment("k", -1)), "Unsayable")
+      for (const delta of [-1, 1.5, Number.NaN, 2 ** 60, -1n, 2n ** 64n]) {
+        assert.strictEqual(yield* reason(cache.increment("k", delta)), "Unsayable", String(delta))
+      }
       assert.strictEqual(yield* reason(cache.meta("mg", "k", ["q"])), "Unsayable")
       assert.strictEqual(yield* reason(cache.meta("mg", "k", ["O1\r\nflush_all"])), "Unsayable")
       assert.strictEqual(yield* reason(cache.stats("a\r\nflush_all")), "Unsayable")
@@ -209,6 +261,8 @@ describe("one connection", () => {
         ["CLIENT_ERROR bad \x1b\r\n", "ClientError"],
         ["SERVER_ERROR out of memory\r\n", "ServerError"],
         ["HELLO\r\nEND\r\n", "Malformed"],
+        ["STORED\r\n", "Malformed"],
+        ["VALUE other 0 1\r\nx\r\nEND\r\n", "Malformed"],
         ["VALUE k 0 1000000000\r\n", "Malformed"],
         ["VALUE k 0 1\r\nabc\r\nEND\r\n", "Malformed"],
         ["x".repeat(70_000), "Malformed"]
@@ -216,6 +270,14 @@ describe("one connection", () => {
         const { cache } = yield* over(says(answer))
         assert.strictEqual(yield* reason(cache.get("k")), tag, answer.slice(0, 40))
       }
+      // What is no answer to that is one to something else: those behind it would be, too.
+      const confused = yield* over(says("DELETED\r\nSTORED\r\n"))
+      const asked = Effect.all([reason(confused.cache.set("k", "x")), reason(confused.cache.set("l", "y"))], {
+        concurrency: 2
+      })
+      assert.deepStrictEqual(yield* asked, ["Malformed", "Malformed"])
+      yield* confused.settled
+      assert.strictEqual((yield* Effect.flip(confused.transport.send("x"))).reason._tag, "Aborted")
       // One answer too many: whose is it?
       const { cache, settled } = yield* over(says("STORED\r\nSTORED\r\n"))
       yield* cache.set("k", "x")

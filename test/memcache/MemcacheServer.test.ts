@@ -109,12 +109,29 @@ describe("limits", () => {
     })
   )
 
+  it.effect(
+    "the value that was to be replaced by one too large is gone; one that was only to be added to is not",
+    () =>
+      Effect.gen(function* () {
+        const protocol = yield* fresh({ valueBytesMax: 10 })
+        const large = `11\r\n${"x".repeat(11)}\r\n`
+        const tooLarge = "SERVER_ERROR object too large for cache\r\n"
+        const after = function* (text: string) {
+          return yield* said(protocol, `set k 0 0 1\r\n1\r\n${text}mg k\r\n`)
+        }
+        assert.strictEqual(yield* after(`set k 0 0 ${large}`), `STORED\r\n${tooLarge}EN\r\n`)
+        assert.strictEqual(yield* after(`set k 0 0 11 noreply\r\n${"x".repeat(11)}\r\n`), "STORED\r\nEN\r\n")
+        assert.strictEqual(yield* after(`ms k ${large}`), `STORED\r\n${tooLarge}EN\r\n`)
+        assert.strictEqual(yield* after(`add k 0 0 ${large}`), `STORED\r\n${tooLarge}HD\r\n`)
+      })
+  )
+
   it.effect("an append that would be too large, in memory too small", () =>
     Effect.gen(function* () {
       const text = "set k 0 0 8\r\n12345678\r\nappend k 0 0 8\r\n12345678\r\nget k\r\n"
       assert.strictEqual(
         yield* said(yield* fresh({ valueBytesMax: 10 }), text),
-        "STORED\r\nSERVER_ERROR object too large for cache\r\nEND\r\n"
+        "STORED\r\nSERVER_ERROR object too large for cache\r\nVALUE k 0 8\r\n12345678\r\nEND\r\n"
       )
       assert.strictEqual(
         yield* said(yield* fresh({}, { bytesMax: 300 }), "set k 0 0 1\r\n1\r\nget k\r\n"),

@@ -4,6 +4,8 @@ export interface Script {
   readonly name: string
   readonly says: string
   readonly hears: string
+  /** A newer memcached says the same. */
+  readonly isLater: boolean
   /** Why memcached 1.6.18 says something else. */
   readonly differs?: string | undefined
 }
@@ -18,6 +20,7 @@ const script = (name: string, ...lines: ReadonlyArray<string>): Script => ({
     .filter((line) => line.startsWith("< "))
     .map((line) => `${line.slice(2)}\r\n`)
     .join(""),
+  isLater: lines.includes("! later than 1.6.18"),
   differs: lines.find((line) => line.startsWith("! "))?.slice(2)
 })
 
@@ -490,6 +493,145 @@ export const scripts: ReadonlyArray<Script> = [
     "< CLIENT_ERROR bad data chunk"
   ),
   script("a browser is not answered", "> POST / HTTP/1.1", "> set k 0 0 1", "> x"),
+  script(
+    "E: a CAS of one's own",
+    "! later than 1.6.18",
+    "> ms k 1 E9007199254740993 c",
+    "> a",
+    "< HD c9007199254740993",
+    "> ms k 1 C9007199254740992",
+    "> b",
+    "< EX",
+    "> cas k 0 0 1 9007199254740992",
+    "> b",
+    "< EXISTS",
+    "> cas k 0 0 1 9007199254740993",
+    "> b",
+    "< STORED",
+    "> ms k 1 C9007199254740993 I",
+    "> c",
+    "< EX",
+    "> md k I E18446744073709551615",
+    "< HD",
+    "> ms k 1 C18446744073709551614 I E70",
+    "> d",
+    "< HD",
+    "> mg k v c",
+    "< VA 1 c70 X W",
+    "< d",
+    "> mg none N0 E71 c",
+    "< HD c71 W",
+    "> ma n N0 E72 c",
+    "< HD c72",
+    "> ma n D9 E73 c",
+    "< HD c73",
+    "> ma n D90 E74 c",
+    "< HD c74",
+    "> ms k 1 E18446744073709551616",
+    "> e",
+    "< CLIENT_ERROR bad token in command line format"
+  ),
+  script(
+    "md x: a gravestone",
+    "! later than 1.6.18",
+    "> ms k 5 F7 T100 E5",
+    "> hello",
+    "< HD",
+    "> md k x C4",
+    "< EX",
+    "> md k x",
+    "< HD",
+    "> mg k v f t c",
+    "< VA 0 f0 t-1 c5",
+    "< ",
+    "> md k x I T30 E9",
+    "< HD",
+    "> mg k v t c",
+    "< VA 0 t30 c9 X W",
+    "< ",
+    "> md none x",
+    "< NF"
+  ),
+  script(
+    "mg C: only if it is another",
+    "! later than 1.6.18",
+    "> ms k 1 E5",
+    "> a",
+    "< HD",
+    "> mg k v C5 T30 t",
+    "< HD t30",
+    "> mg k v C6",
+    "< VA 1",
+    "< a"
+  ),
+  script(
+    "ms s: how long it is now",
+    "! later than 1.6.18",
+    "> ms k 2 s",
+    "> ab",
+    "< HD s2",
+    "> ms k 3 s MA k",
+    "> cde",
+    "< HD s5 kk",
+    "> ms k 1 s ME",
+    "> x",
+    "< NS s1"
+  ),
+  script(
+    "ma: T and E hold when the number gets longer",
+    "! it forgets them",
+    "> ma n N0 J9",
+    "< HD",
+    "> ma n T60 t v",
+    "< VA 2 t60",
+    "< 10",
+    "> mg n t",
+    "< HD t60"
+  ),
+  script(
+    "t stands before or behind T",
+    "> ms k 1",
+    "> a",
+    "< HD",
+    "> mg k t T100",
+    "< HD t-1",
+    "> mg k T200 t",
+    "< HD t200"
+  ),
+  script(
+    "u: it does not count as used",
+    "> ms k 1",
+    "> a",
+    "< HD",
+    "> mg k u h",
+    "< HD h0",
+    "> mg k h",
+    "< HD h0",
+    "> mg k h",
+    "< HD h1"
+  ),
+  script(
+    "P and L are for others, and so are flags of other commands",
+    "> mg k P/path Lx F7 MX",
+    "< EN",
+    "> md k v s P",
+    "< NF"
+  ),
+  script(
+    "an opaque of 31 bytes, and one more",
+    `> mg k O${"o".repeat(31)}`,
+    `< EN O${"o".repeat(31)}`,
+    `> mg k O${"o".repeat(32)}`,
+    "< CLIENT_ERROR opaque token too long"
+  ),
+  script(
+    "who wants no answer hears no complaint",
+    "> incr n x noreply",
+    "> touch k x noreply",
+    "> flush_all x noreply",
+    "> mn",
+    "< MN"
+  ),
   script(
     "keys in base64",
     "> ms YSBi 1 b",

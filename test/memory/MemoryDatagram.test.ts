@@ -194,6 +194,22 @@ describe("datagrams", () => {
     })
   )
 
+  it.effect("go to the port of their family, where that of IPv6 is for it only", () =>
+    Effect.gen(function* () {
+      const { reactor } = yield* world()
+      const six = yield* reactor.datagram(Endpoint.udp({ interface: "::", port: 1, ipv6Only: true }))
+      const four = yield* reactor.datagram(Endpoint.udp({ port: 1 }))
+      for (const [host, port] of [
+        ["127.0.0.1", four],
+        ["::1", six]
+      ] as const) {
+        const client = yield* reactor.datagram(Endpoint.udp({ interface: host === "::1" ? "::" : "0.0.0.0" }))
+        yield* client.send(host, address(host, 1))
+        assert.deepStrictEqual(yield* readTexts(port), [host])
+      }
+    })
+  )
+
   it.effect("a port is taken once, unless all share it", () =>
     Effect.gen(function* () {
       const { reactor } = yield* world()

@@ -188,6 +188,52 @@ describe("ending", () => {
     })
   )
 
+  it.effect("a peer that sends without end does not keep a close busy that waits for it to read", () =>
+    Effect.gen(function* () {
+      const { reactor, network } = yield* world()
+      const { client, server, closeClient } = yield* pairOn(reactor, {
+        client: { closeTimeout: "3 seconds" }
+      })
+      yield* Effect.forkChild(client.send(new Uint8Array(300_000)), fork)
+      yield* network.settled
+      const closing = yield* Effect.forkChild(closeClient, fork)
+      let sent = 0
+      const piece = new Uint8Array(10_000)
+      const sending = yield* Effect.forkChild(
+        Effect.forever(Effect.tap(server.send(piece), () => Effect.sync(() => (sent += piece.length)))),
+        fork
+      )
+      // Comes back only when nothing moves any more.
+      yield* network.settled
+      assert.isAbove(sent, 500_000)
+      assert.isBelow(sent, 1_500_000)
+      yield* TestClock.adjust("2999 millis")
+      assert.isUndefined(closing.pollUnsafe())
+      assert.isUndefined(sending.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(closing)
+      assert.strictEqual(yield* reasonOf(Fiber.join(sending)), "Reset")
+      yield* server.close
+      assert.deepStrictEqual((yield* network.statistics).connections, 0)
+    })
+  )
+
+  it.effect("a peer that had to wait with what it sends, and then reads, gets all of a close", () =>
+    Effect.gen(function* () {
+      const { reactor, network } = yield* world()
+      const { client, server, closeClient } = yield* pairOn(reactor)
+      yield* Effect.forkChild(client.send("x".repeat(300_000)), fork)
+      yield* network.settled
+      const closing = yield* Effect.forkChild(closeClient, fork)
+      const sending = yield* Effect.forkChild(Effect.forever(server.send(new Uint8Array(10_000))), fork)
+      yield* network.settled
+      assert.isUndefined(closing.pollUnsafe())
+      assert.strictEqual(yield* readAll(server), "x".repeat(300_000))
+      yield* Fiber.join(closing)
+      assert.strictEqual(yield* reasonOf(Fiber.join(sending)), "Reset")
+    })
+  )
+
   it.effect("sending to a peer that is gone fails as Reset, and what the peer had sent stays readable", () =>
     Effect.gen(function* () {
       const { reactor, network } = yield* world({ chunking: 10 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
@@ -208,6 +209,27 @@ describe("identities and hooks", () => {
       })
     )
   }
+
+  it.effect("a listener that settles lets in who is being asked about, and nobody else", () =>
+    Effect.gen(function* () {
+      const { network, reactor } = yield* world()
+      const gate = yield* Deferred.make<void>()
+      const selectIdentity = () => Effect.as(Deferred.await(gate), identity)
+      const listener = yield* reactor.listen(Endpoint.tls({ port: 0, tls: { identity, selectIdentity } }))
+      const accepted = yield* accepting(listener)
+      const target = Endpoint.tlsClient({ host: "localhost", port: portOf(listener.address) })
+      const client = yield* Effect.forkChild(reactor.connect(target), fork)
+      yield* network.settled
+      const settling = yield* Effect.forkChild(listener.settle, fork)
+      assert.strictEqual(yield* reasonOf(reactor.connect(target)), "Refused")
+      assert.isUndefined(settling.pollUnsafe())
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(settling)
+      yield* (yield* accepted).send("welcome")
+      yield* listener.stop
+      assert.strictEqual(yield* read(yield* Fiber.join(client)), "welcome")
+    })
+  )
 
   it.effect("stopping the listener, or giving up, ends the hook", () =>
     Effect.gen(function* () {

@@ -10,6 +10,7 @@ import * as PostfixServer from "../../src/postfix/PostfixServer.ts"
 import * as PostfixTable from "../../src/postfix/PostfixTable.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
+import { fuzzSessions } from "../support/fuzzSessions.ts"
 import { transcript } from "../support/transcript.ts"
 
 const stored: Array<readonly [string, string]> = []
@@ -58,6 +59,17 @@ describe("a server", () => {
   )
 })
 
+describe("fuzzing", () => {
+  it.effect("whole sessions: no defect, a reply to a request at most", () =>
+    fuzzSessions(PostfixServer.protocol(), {
+      words: ["get", "put", " ", "a%20b", "down", "no", "%", "%0A", "\n", "\r\n", "\0", "\xff"],
+      examples: ["get a%20b\nget x\n", "put no x\n", "get down\n"],
+      sessions: 300,
+      answerBytesMax: (bytes) => 100 + 16 * bytes
+    }).pipe(Effect.provide(table))
+  )
+})
+
 describe("a client", () => {
   const impatient = { drainTimeout: 0, interruptTimeout: 0 }
   const at = (port: number) => Endpoint.tcpClient({ host: "127.0.0.1", port })
@@ -88,6 +100,7 @@ describe("a client", () => {
         "yes",
         "one\ntwo"
       ])
+      stored.length = 0
       yield* client.put("k\n", "v v")
       assert.deepStrictEqual(stored, [["k\n", "v v"]])
       assert.strictEqual(yield* reason(client.put("no", "x")), "Rejected")

@@ -8,6 +8,8 @@ import * as NodeReactor from "../../src/node/NodeReactor.ts"
 import * as PostfixClient from "../../src/postfix/PostfixClient.ts"
 import * as PostfixServer from "../../src/postfix/PostfixServer.ts"
 import * as PostfixTable from "../../src/postfix/PostfixTable.ts"
+import * as SocketmapServer from "../../src/postfix/SocketmapServer.ts"
+import * as SocketmapTables from "../../src/postfix/SocketmapTables.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Client from "../../src/protocol/Client.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
@@ -24,23 +26,44 @@ const entries = [
 const node = Effect.provide(NodeReactor.layer)
 
 describePeer({ name: "postmap", debian: "postfix", path: which("postmap") }, (command) => {
+  /** Its configuration, and what it says to these keys. */
+  const ask = Effect.fnUntraced(function* (map: string, keys: ReadonlyArray<string>) {
+    const folder = yield* Effect.acquireRelease(
+      Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "spindle-postfix-"))),
+      (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true }))
+    )
+    fs.writeFileSync(
+      path.join(folder, "main.cf"),
+      "compatibility_level = 2\nmail_owner = mail\nsetgid_group = tty\ndefault_privs = daemon\n"
+    )
+    const input = keys.map((key) => `${key}\n`).join("")
+    return yield* Child.run(command, ["-c", folder, "-q", "-", map], { input })
+  })
+  const expected = entries.map(([key, value]) => `${key}\t${value}\n`).join("")
+  const keys = [...entries.map(([key]) => key), "nobody@example.org"]
+
   it.live("asks our server", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "spindle-postfix-"))),
-        (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true }))
-      )
-      fs.writeFileSync(
-        path.join(folder, "main.cf"),
-        "compatibility_level = 2\nmail_owner = mail\nsetgid_group = tty\ndefault_privs = daemon\n"
-      )
       const server = yield* Server.make(tcp, PostfixServer.protocol())
-      const map = `tcp:127.0.0.1:${portOf(server.address)}`
-      const ask = (...keys: ReadonlyArray<string>) =>
-        Child.run(command, ["-c", folder, "-q", "-", map], { input: keys.map((key) => `${key}\n`).join("") })
-      const { stderr, stdout } = yield* ask(...entries.map(([key]) => key), "nobody@example.org")
-      assert.strictEqual(stdout, entries.map(([key, value]) => `${key}\t${value}\n`).join(""), stderr)
+      const { stderr, stdout } = yield* ask(`tcp:127.0.0.1:${portOf(server.address)}`, keys)
+      assert.strictEqual(stdout, expected, stderr)
     }).pipe(Effect.scoped, Effect.provide(PostfixTable.layer(entries)), node)
+  )
+
+  it.live("asks our server for a table by its name", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make(tcp, SocketmapServer.protocol())
+      const map = `socketmap:inet:127.0.0.1:${portOf(server.address)}`
+      const { stderr, stdout } = yield* ask(`${map}:aliases`, keys)
+      assert.strictEqual(stdout, expected, stderr)
+      const other = yield* ask(`${map}:others`, keys)
+      assert.notStrictEqual(other.code, 0)
+      assert.include(other.stderr, "there is no table others")
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(SocketmapTables.layer({ aliases: PostfixTable.memory(entries) })),
+      node
+    )
   )
 })
 

@@ -43,6 +43,7 @@ describe("EndpointFormat.format", () => {
     ],
     ["unix:/x:timeout=0.000000001", Endpoint.unixClient({ path: "/x", timeout: Duration.nanos(1n) })],
     ["udp:0", Endpoint.udp({})],
+    ["udp:0:interface=[::]:ipv6Only=yes", Endpoint.udp({ interface: "::", ipv6Only: true })],
     ["udp:[::1]:53", Endpoint.udp({ interface: "::", connect: { host: "::1", port: 53 } })],
     ["udp:h:53:bindPort=5", Endpoint.udp({ port: 5, connect: { host: "h", port: 53 } })],
     [

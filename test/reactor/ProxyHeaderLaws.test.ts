@@ -1,9 +1,11 @@
 /** What holds for all PROXY headers, and the one that passes a connection on. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as ProxyHeader from "../../src/reactor/ProxyHeader.ts"
+import { ProxiedTransport } from "../../src/reactor/ProxyHeaderTransport.ts"
 import * as Tls from "../../src/reactor/Tls.ts"
 import type { Transport } from "../../src/reactor/Transport.ts"
 import * as CodecLaws from "../../src/testing/CodecLaws.ts"
@@ -147,6 +149,39 @@ describe("forwarding", () => {
       }
     )
     assert.deepStrictEqual(ProxyHeader.forwarding(secured, { version: 1 }).tlvs, {})
+  })
+
+  it("TLS with a proxy that speaks for a client is not the client's", () => {
+    const security: Tls.Security = {
+      _tag: "Tls",
+      protocol: "TLSv1.3",
+      cipher: "TLS_AES_256_GCM_SHA384",
+      alpn: undefined,
+      serverName: "inside.example",
+      peerCertificate: new Uint8Array(1),
+      peerVerified: true,
+      resumed: false
+    }
+    const proxy = transport("10.0.0.1:5", "10.0.0.2:10", security)
+    const client = ends("1.2.3.4:5", "6.7.8.9:10")
+    const behind = (addresses: typeof client | undefined, tlvs: ProxyHeader.Tlvs = {}) =>
+      ProxyHeader.forwarding(
+        new ProxiedTransport(proxy, { version: 2, command: addresses ? "Proxy" : "Local", addresses, tlvs })
+      )
+    assert.deepStrictEqual([endsOf(behind(client)), behind(client).tlvs], [["1.2.3.4:5", "6.7.8.9:10"], {}])
+    assert.deepStrictEqual(behind(client, { authority: "outside.example" }).tlvs, {
+      authority: "outside.example"
+    })
+    // The proxy speaks for itself.
+    assert.strictEqual(behind(undefined).tlvs.ssl?.certificateOnConnection, true)
+    // The client's own TLS begins behind the header.
+    const plain = transport("10.0.0.1:5", "10.0.0.2:10")
+    const view = new ProxiedTransport(
+      { ...plain, startTls: () => Effect.succeed(proxy) } as unknown as Transport,
+      { version: 2, command: "Proxy", addresses: client, tlvs: {} }
+    )
+    const secured = Effect.runSync(view.startTls({ role: "server", tls: { identity: [] } }))
+    assert.strictEqual(ProxyHeader.forwarding(secured).tlvs.authority, "inside.example")
   })
 
   it("ends of two families become one, or none", () => {

@@ -6,7 +6,6 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
-import * as MemoryReactor from "../../src/memory/MemoryReactor.ts"
 import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as EndpointFormat from "../../src/reactor/EndpointFormat.ts"
@@ -19,78 +18,7 @@ import * as SocksRules from "../../src/socks/SocksRules.ts"
 import * as SocksServer from "../../src/socks/SocksServer.ts"
 import * as SocksUsers from "../../src/socks/SocksUsers.ts"
 import { portOf, read, readAll, reasonOf, world } from "../memory/pair.ts"
-
-const hosts = {
-  site: ["9.9.9.9", "10.0.0.6"],
-  other: "8.8.4.4",
-  inside: "10.0.0.5",
-  // A name whose owner wants to reach this machine.
-  rebind: "127.0.0.1",
-  mixed: ["10.0.0.6", "9.9.9.9"]
-}
-const blackHoles = ["8.8.4.4"]
-
-interface Options extends SocksRules.Options, SocksServer.Options {
-  readonly users?: ReadonlyArray<readonly [string, string]>
-}
-
-/** A proxy on loopback and on `10.0.0.5`; whoever listens on port 7 sends back, in capitals. */
-const proxied = Effect.fnUntraced(function* (options: Options = {}) {
-  const { network } = yield* world({ hosts, blackHoles })
-  const reactor = yield* MemoryReactor.makeOn(network, "inside")
-  const site = yield* MemoryReactor.makeOn(network, "site")
-  const shout = (transport: Transport) =>
-    transport.receiveEach((bytes) => transport.send(new TextDecoder().decode(bytes).toUpperCase()))
-  for (const [where, interfaces] of [
-    [site, ["9.9.9.9"]],
-    [reactor, ["127.0.0.1"]]
-  ] as const) {
-    for (const one of interfaces) {
-      yield* Effect.provideService(
-        Server.make(Endpoint.tcp({ port: 7, interface: one }), shout),
-        Reactor,
-        where
-      )
-    }
-  }
-  const { users } = options
-  const known =
-    users === undefined
-      ? SocksUsers.nobodyAsked
-      : SocksUsers.memory(users.map(([name, password]) => [name, Redacted.make(password)] as const))
-  const server = yield* Server.make(
-    Endpoint.tcp({ port: 1080, interface: "127.0.0.1" }),
-    SocksServer.protocol(options),
-    { drainTimeout: 0, interruptTimeout: 0 }
-  ).pipe(
-    Effect.provideService(Reactor, reactor),
-    Effect.provideService(SocksRules.SocksRules, SocksRules.make(options)),
-    Effect.provideService(SocksUsers.SocksUsers, known)
-  )
-  const proxy = Endpoint.tcpClient({ host: "127.0.0.1", port: 1080 })
-  const dial = reactor.connect(proxy)
-  const through = (target: string, port = 7, more: Partial<SocksEndpoint.Options> = {}) =>
-    reactor.connect(SocksEndpoint.through({ proxy, ...more })(Endpoint.tcpClient({ host: target, port })))
-  /** Bytes in, bytes out, until the proxy closes or says no more. */
-  const hex = Effect.fnUntraced(function* (input: string, pieces = 1 << 20) {
-    const client = yield* dial
-    const bytes = Buffer.from(input.replaceAll(" ", ""), "hex")
-    for (let at = 0; at < bytes.length; at += pieces) {
-      yield* Effect.ignore(client.send(Uint8Array.from(bytes.subarray(at, at + pieces))))
-      yield* network.settled
-    }
-    const out: Array<Uint8Array> = []
-    const receiving = yield* Effect.forkChild(
-      client.receiveEach((piece) => Effect.sync(() => out.push(piece))),
-      { startImmediately: true }
-    )
-    yield* network.settled
-    const ended = receiving.pollUnsafe() !== undefined
-    yield* Fiber.interrupt(receiving)
-    return `${Buffer.concat(out).toString("hex")}${ended ? "." : ""}`
-  })
-  return { dial, hex, network, proxy, reactor, server, site, through }
-})
+import { hosts, type Options, proxied } from "./proxied.ts"
 
 /** Speaks, and hears the answer. */
 const talks = Effect.fnUntraced(function* (transport: Transport) {
@@ -250,6 +178,17 @@ describe("the rules", () => {
       assert.strictEqual(yield* reasonOf(through("mixed")), "AccessDenied")
       assert.strictEqual(yield* reasonOf(through("127.0.0.1", 8)), "AccessDenied")
     }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "the networks that this machine is in are not the internet, though their addresses are public",
+    () =>
+      Effect.gen(function* () {
+        const around = yield* proxied({ own: ["9.9.9.0/24"] })
+        assert.strictEqual(yield* reasonOf(around.through("site")), "AccessDenied")
+        const allowed = yield* proxied({ own: ["9.9.9.0/24"], allow: ["9.9.9.9"] })
+        yield* talks(yield* allowed.through("9.9.9.9"))
+      }).pipe(Effect.scoped)
   )
 
   it.effect("clients of other networks hear nothing", () =>

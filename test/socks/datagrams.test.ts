@@ -11,6 +11,7 @@ import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import { Reactor } from "../../src/reactor/Reactor.ts"
 import * as Socks5Wire from "../../src/socks/Socks5Wire.ts"
 import * as SocksClient from "../../src/socks/SocksClient.ts"
+import * as SocksDatagram from "../../src/socks/SocksDatagram.ts"
 import * as SocksRules from "../../src/socks/SocksRules.ts"
 import * as SocksServer from "../../src/socks/SocksServer.ts"
 import * as SocksUsers from "../../src/socks/SocksUsers.ts"
@@ -40,7 +41,8 @@ describe("datagrams", () => {
           ),
           { startImmediately: true }
         )
-        const control = yield* Client.connect(Endpoint.tcpClient({ host, port: portOf(server.address) }))
+        const proxy = Endpoint.tcpClient({ host, port: portOf(server.address) })
+        const control = yield* Client.connect(proxy)
         const relay = yield* SocksClient.associate(control)
         const port = yield* reactor.datagram(Endpoint.udp({ interface: host }))
         const data = new Uint8Array(1_000).fill(7)
@@ -58,6 +60,18 @@ describe("datagrams", () => {
           Result.getOrThrow(Socks5Wire.parseDatagram(Uint8Array.from(answer!.bytes))),
           sent
         )
+        const through = yield* SocksDatagram.open(
+          { proxy },
+          Endpoint.udp({ interface: host === "::1" ? "::" : "0.0.0.0" })
+        )
+        yield* through.send("hello", echo.local)
+        const [first] = yield* Effect.timeout(through.receive, "10 seconds")
+        assert.deepStrictEqual([new TextDecoder().decode(first!.bytes), first!.peer], ["hello", echo.local])
+        // The name may have an address of the other family first.
+        if (host === "::1") return
+        yield* through.sendTo("by name", { host: "localhost", port: portOf(echo.local) })
+        const [second] = yield* Effect.timeout(through.receive, "10 seconds")
+        assert.strictEqual(new TextDecoder().decode(second!.bytes), "by name")
       }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer))
     )
   }

@@ -107,12 +107,36 @@ describe("a server", () => {
       }).pipe(Effect.scoped)
   )
 
+  it.effect("ends with a browser, whatever its page has it say", () =>
+    Effect.gen(function* () {
+      const body = "\r\necho pwned\r\nquit\r\n"
+      for (const input of [
+        `GET / HTTP/1.1\r\nHost: 127.0.0.1:7023\r\n${body}`,
+        `POST /${"x".repeat(5_000)} HTTP/1.1\r\nHost: x\r\n${body}`
+      ]) {
+        for (const pieces of [1 << 20, 7]) {
+          const text = yield* said(input, pieces)
+          assert.notInclude(text, "pwned")
+          assert.notInclude(text, "Bye")
+        }
+      }
+      // Who is known to be at a terminal may write what he likes; so may anybody behind his first line.
+      assert.include(yield* said("echo GET\r\nGET / HTTP/1.1\r\nquit\r\n"), "Bye")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("ends with who floods it with negotiations, or with details", () =>
     Effect.gen(function* () {
-      const flood = "\xff\xfb\x22".repeat(1_001)
-      const text = yield* said(`${flood}quit\r\n`)
-      assert.strictEqual(text.split("\xff\xfe\x22").length - 1, 1_000)
-      assert.notInclude(text, "Bye")
+      for (const [word, answer] of [
+        ["\xff\xfb\x22", "\xff\xfe\x22"],
+        ["\xff\xf6", "[Yes]"],
+        ["\xff\xfa\x1f\0\x50\0\x18\xff\xf0", undefined]
+      ] as const) {
+        const text = yield* said(`${word.repeat(201)}quit\r\n`)
+        if (answer !== undefined) assert.isAtMost(text.split(answer).length - 1, 200)
+        assert.notInclude(text, "Bye")
+        assert.include(yield* said(`${word.repeat(200)}quit\r\n`), "Bye")
+      }
       assert.notInclude(yield* said(`\xff\xfa\x18${"x".repeat(2_000)}\xff\xf0quit\r\n`), "Bye")
       assert.notInclude(yield* said("\xff\x01quit\r\n"), "Bye")
     }).pipe(Effect.scoped)
@@ -145,11 +169,12 @@ describe("a server and a client", () => {
       assert.match(heard(), /^This is Spindle/)
       yield* client.send("terminal\n")
       yield* settled
-      assert.strictEqual(heard(), "terminal\nxterm, 100 x 255\n> ")
+      // Pastes are marked while a line is read.
+      assert.strictEqual(heard(), "terminal\n\\x1b[?2004lxterm, 100 x 255\n\\x1b[?2004h> ")
       yield* client.resize({ columns: 20, rows: 10 })
       yield* client.send("terminal\n")
       yield* settled
-      assert.match(heard(), /xterm, 20 x 10\n> $/)
+      assert.match(heard(), /xterm, 20 x 10\n.*> $/)
       yield* client.send("h\t")
       yield* settled
       // "help", "history": the bell rings, written out. Again: both.

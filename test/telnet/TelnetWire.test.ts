@@ -1,7 +1,6 @@
 /** Telnet as bytes, in the order of RFC 854 and RFC 855, and negotiation by RFC 1143. */
 import { assert, describe, it } from "@effect/vitest"
 import * as TelnetDetails from "../../src/telnet/TelnetDetailsWire.ts"
-import * as TelnetSession from "../../src/telnet/TelnetSession.ts"
 import * as TelnetWire from "../../src/telnet/TelnetWire.ts"
 import * as Chunking from "../../src/testing/Chunking.ts"
 import { fuzz, inputsCount, numbers } from "../support/randomBytes.ts"
@@ -176,106 +175,5 @@ describe("laws", () => {
       assert.strictEqual(JSON.stringify(decode(cut, isBinary, 16)), expected)
       assert.strictEqual(JSON.stringify(decode(bytewise, isBinary, 16)), expected)
     })
-  })
-})
-
-// --- RFC 1143 -------------------------------------------------------------------------------------------
-
-const allowed: TelnetSession.Policy = { local: new Set([1]), remote: new Set([1]) }
-const nothing: TelnetSession.Policy = { local: new Set(), remote: new Set() }
-
-/** What is sent and what changes, for events such as `+remote` (wanted), `-local`, `will`, `dont`. */
-const played = (events: string, policy: TelnetSession.Policy): string => {
-  let state = TelnetSession.initial
-  const out: Array<string> = []
-  for (const word of events.split(" ")) {
-    const wanted = /^([+-])(local|remote)$/.exec(word)
-    const event: TelnetSession.SessionEvent =
-      wanted === null
-        ? { _tag: "Received", verb: word as TelnetWire.Verb, option: 1 }
-        : { _tag: "Want", side: wanted[2] === "local" ? "Local" : "Remote", option: 1, on: wanted[1] === "+" }
-    const [next, actions] = TelnetSession.step(state, event, policy)
-    state = next
-    for (const action of actions) {
-      out.push(
-        action._tag === "Send"
-          ? action.verb.toUpperCase()
-          : action._tag === "Refused"
-            ? `${action.side} refused`
-            : `${action.side} ${action.on ? "on" : "off"}`
-      )
-    }
-  }
-  return out.join(", ")
-}
-
-describe("RFC 1143: the Q method", () => {
-  it("section 7: each state and each word", () => {
-    for (const [events, allowing, refusing] of [
-      ["will", "DO, Remote on", "DONT"],
-      ["do", "WILL, Local on", "WONT"],
-      ["wont", "", ""],
-      ["dont", "", ""],
-      // What is on already is not answered: here is where others loop.
-      ["will will will", "DO, Remote on", "DONT, DONT, DONT"],
-      ["will wont wont", "DO, Remote on, DONT, Remote off", "DONT"],
-      ["+remote will", "DO, Remote on", "DO, Remote on"],
-      ["+remote wont", "DO, Remote refused", "DO, Remote refused"],
-      ["+local do do", "WILL, Local on", "WILL, Local on"],
-      ["+local dont", "WILL, Local refused", "WILL, Local refused"],
-      ["+remote +remote will", "DO, Remote on", "DO, Remote on"],
-      // A change of mind waits for the answer.
-      ["+remote -remote will wont", "DO, Remote on, DONT, Remote off", "DO, Remote on, DONT, Remote off"],
-      ["+remote -remote wont", "DO", "DO"],
-      ["+remote -remote +remote will", "DO, Remote on", "DO, Remote on"],
-      ["+remote will -remote wont", "DO, Remote on, DONT, Remote off", "DO, Remote on, DONT, Remote off"],
-      [
-        "+remote will -remote +remote wont will",
-        "DO, Remote on, DONT, Remote off, DO, Remote on",
-        "DO, Remote on, DONT, Remote off, DO, Remote on"
-      ],
-      // Answers that are none: DONT answered by WILL.
-      ["+remote will -remote will", "DO, Remote on, DONT, Remote off", "DO, Remote on, DONT, Remote off"],
-      ["+remote will -remote +remote will", "DO, Remote on, DONT", "DO, Remote on, DONT"],
-      ["-remote -local", "", ""]
-    ] as const) {
-      assert.deepStrictEqual([played(events, allowed), played(events, nothing)], [allowing, refusing], events)
-    }
-  })
-
-  it("law: two sides that want anything at any time come to rest, and agree", () => {
-    const below = numbers(17)
-    for (let i = 0; i < 2_000; i++) {
-      const policies = [below(2) === 0 ? allowed : nothing, below(2) === 0 ? allowed : nothing] as const
-      const states: [TelnetSession.State, TelnetSession.State] = [
-        TelnetSession.initial,
-        TelnetSession.initial
-      ]
-      const lines: readonly [Array<TelnetWire.Verb>, Array<TelnetWire.Verb>] = [[], []]
-      const take = (who: 0 | 1, event: TelnetSession.SessionEvent) => {
-        const [next, actions] = TelnetSession.step(states[who], event, policies[who])
-        states[who] = next
-        for (const action of actions) if (action._tag === "Send") lines[who === 0 ? 1 : 0].push(action.verb)
-      }
-      const hear = (who: 0 | 1) => {
-        const verb = lines[who].shift()
-        if (verb !== undefined) take(who, { _tag: "Received", verb, option: 1 })
-      }
-      for (let wish = 0; wish < 12; wish++) {
-        const who = below(2) === 0 ? 0 : 1
-        const side = below(2) === 0 ? "Local" : "Remote"
-        if (below(2) === 0) take(who, { _tag: "Want", side, option: 1, on: below(2) === 0 })
-        else hear(who)
-      }
-      let words = 0
-      while (lines[0].length + lines[1].length > 0) {
-        assert.isBelow(++words, 100, "they do not come to rest")
-        hear(0)
-        hear(1)
-      }
-      const on = (who: 0 | 1, side: TelnetSession.Side) => TelnetSession.isOn(states[who], side, 1)
-      assert.isTrue(TelnetSession.isSettled(states[0]) && TelnetSession.isSettled(states[1]))
-      assert.deepStrictEqual([on(0, "Local"), on(0, "Remote")], [on(1, "Remote"), on(1, "Local")])
-    }
   })
 })

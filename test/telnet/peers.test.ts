@@ -17,10 +17,12 @@ import { describePeer, type Peer, twisted, which, whichAll } from "../support/pe
 const host = "127.0.0.1"
 const node = Effect.provide(NodeReactor.layer)
 
-const server = Server.make(Endpoint.tcp({ port: 0, interface: host }), TelnetServer.protocol()).pipe(
-  Effect.map(({ address }) => portOf(address)),
-  Effect.provide(TelnetShell.layer())
-)
+const serverWith = (options?: TelnetServer.Options) =>
+  Server.make(Endpoint.tcp({ port: 0, interface: host }), TelnetServer.protocol(options)).pipe(
+    Effect.map(({ address }) => portOf(address)),
+    Effect.provide(TelnetShell.layer())
+  )
+const server = serverWith()
 
 describePeer({ name: "telnet", debian: "inetutils-telnet", path: which("telnet") }, (command) => {
   it.live("without a terminal", () =>
@@ -52,9 +54,64 @@ describePeer({ name: "telnet", debian: "inetutils-telnet", path: which("telnet")
         yield* child.write("ec\t")
         yield* child.says(/> echo $/)
         yield* child.write("two\x1b[D\x1b[D\x1b[Done \r")
-        yield* child.says(/\none two\r?\n/)
+        yield* child.says(/one two[^\n]*\r?\n[^\n]*one two\r?\n/)
         yield* child.write("\x1b[A\x1b[A\x15quit\r")
         yield* child.says(/Bye\./)
+        yield* child.ended
+      }).pipe(Effect.scoped, node)
+    )
+
+    it.live("at a terminal: what runs is interrupted by ^C, and by the command's own word for it", () =>
+      Effect.gen(function* () {
+        const port = yield* server
+        const line = `TERM=xterm ${command} ${host} ${port}`
+        const child = yield* Child.spawn(script, ["-qec", line, "/dev/null"])
+        yield* child.says(/This is Spindle[^]*> /)
+        yield* child.write("count\r")
+        yield* child.says(/1 \(\^C ends it\)/)
+        yield* child.write("\x03")
+        yield* child.says(/\^C\r?\n[^]*> /)
+        yield* child.write("count\r")
+        yield* child.says(/ends it\)[^]*ends it\)/)
+        yield* child.write("\x1d")
+        yield* child.says(/telnet> /)
+        yield* child.write("send ip\r")
+        yield* child.says(/\^C[^]*\^C\r?\n[^]*> /)
+        yield* child.write("\x1d")
+        yield* child.says(/telnet> [^]*telnet> /)
+        yield* child.write("send ayt\r")
+        yield* child.says(/\[Yes\]/)
+        // Characters of several bytes and columns, a paste, an undo.
+        yield* child.write("echo \u00e9\u6f22\ud83d\ude00\x1b[D\x7f\u5b57\r")
+        yield* child.says(/\u00e9\u5b57\ud83d\ude00\r?\n[^]*> /)
+        yield* child.write("\x1b[200~echo a\rquit\r\x1b[201~ twice")
+        yield* child.says(/echo a quit twice/)
+        yield* child.write("\x1f!\r")
+        yield* child.says(/a quit!\r?\n[^]*> $/)
+        yield* child.write("quit\r")
+        yield* child.says(/Bye\./)
+        yield* child.ended
+      }).pipe(Effect.scoped, node)
+    )
+
+    it.live("in line mode (RFC 1184): it edits its lines itself, and its user's signals are commands", () =>
+      Effect.gen(function* () {
+        const port = yield* serverWith({ lineMode: true })
+        const line = `TERM=xterm ${command} -E ${host} ${port}`
+        const child = yield* Child.spawn(script, ["-qec", line, "/dev/null"])
+        yield* child.says(/This is Spindle[^]*> /)
+        // It has heard all our questions when it shows what we said after them.
+        yield* child.write("help\r")
+        yield* child.says(/count, echo, help/)
+        yield* child.write("termix\x7f\x7f")
+        yield* child.write("inal\r")
+        yield* child.says(/XTERM, \d+ x \d+/i)
+        yield* child.write("count\r")
+        yield* child.says(/1 \(\^C ends it\)/)
+        yield* child.write("\x03")
+        yield* child.write("echo still here\r")
+        yield* child.says(/echo still here\r?\n[^\n]*still here\r?\n/)
+        yield* child.write("\x04")
         yield* child.ended
       }).pipe(Effect.scoped, node)
     )

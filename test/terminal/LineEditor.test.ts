@@ -2,146 +2,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Editor from "../../src/terminal/LineEditorSession.ts"
 import * as History from "../../src/terminal/LineHistorySession.ts"
-import { type Key, press, text, TerminalKeysDecoder } from "../../src/terminal/TerminalKeysWire.ts"
-import { characters, widthOf, widthOfText } from "../../src/terminal/TerminalWidthWire.ts"
+import { text } from "../../src/terminal/TerminalKeysWire.ts"
+import * as TerminalText from "../../src/terminal/TerminalTextWire.ts"
 import { cpuMillis } from "../defects/cpuTime.ts"
-import { fuzz, inputsCount, numbers } from "../support/randomBytes.ts"
+import { inputsCount, numbers } from "../support/randomBytes.ts"
+import { Desk } from "./desk.ts"
 import { Screen } from "./screen.ts"
-
-/** An editor at a screen; `type` takes what a terminal sends. */
-class Desk {
-  readonly screen: Screen
-  readonly results: Array<Editor.Action> = []
-  state: Editor.State
-  private readonly decoder = new TerminalKeysDecoder()
-
-  constructor(options: Editor.Options = {}) {
-    const columns = options.columns ?? 80
-    this.screen = new Screen(columns)
-    const [state, actions] = Editor.begin({ ...options, columns })
-    this.state = state
-    this.perform(actions)
-  }
-
-  perform(actions: ReadonlyArray<Editor.Action>): void {
-    for (const action of actions) {
-      if (action._tag === "Write") this.screen.write(action.text)
-      else this.results.push(action)
-    }
-  }
-
-  keys(keys: ReadonlyArray<Key>): this {
-    for (const key of keys) {
-      const [state, actions] = Editor.step(this.state, key)
-      this.state = state
-      this.perform(actions)
-    }
-    return this
-  }
-
-  type(typed: string): this {
-    return this.keys(this.decoder.push(new TextEncoder().encode(typed)))
-  }
-
-  /** The line with `|` where the cursor is. */
-  get line(): string {
-    return `${this.state.before.join("")}|${this.state.after.join("")}`
-  }
-
-  /** What is seen is what the state says, and the cursor is where it belongs. */
-  agrees(): void {
-    const { before, prompt, search } = this.state
-    const shown = search === undefined ? prompt : `(search: ${search.text}) `
-    const expected = new Screen(this.state.columns)
-    expected.write(`${shown}${Editor.lineOf(this.state)}`)
-    assert.strictEqual(this.screen.last(expected.rows.length), expected.text())
-    const cursor = new Screen(this.state.columns)
-    cursor.write(`${shown}${before.join("")}`)
-    const down = this.screen.lastRow - (expected.rows.length - 1)
-    assert.deepStrictEqual(this.screen.cursor(-down), cursor.cursor(0))
-  }
-}
 
 const up = "\x1b[A"
 const down = "\x1b[B"
 const right = "\x1b[C"
 const left = "\x1b[D"
-
-describe("keys", () => {
-  const decode = (typed: string | Uint8Array) => new TerminalKeysDecoder().push(Buffer.from(typed as string))
-
-  it("text, controls, sequences of xterm, VT and Linux", () => {
-    for (const [typed, expected] of [
-      ["añ漢", [text("añ漢")]],
-      ["\r", [press("enter")]],
-      ["\r\n", [press("enter")]],
-      ["\r\0", [press("enter")]],
-      ["\n\n", [press("enter"), press("enter")]],
-      ["\r\r", [press("enter"), press("enter")]],
-      ["\x01", [press("a", { ctrl: true })]],
-      ["\x7f\b", [press("backspace"), press("backspace")]],
-      ["\x1b[A\x1bOA", [press("up"), press("up")]],
-      ["\x1b[1;5C", [press("right", { ctrl: true })]],
-      ["\x1b[1;3D", [press("left", { alt: true })]],
-      ["\x1b[3~\x1b[H\x1b[4~", [press("delete"), press("home"), press("end")]],
-      ["\x1bb\x1b\x7f", [press("b", { alt: true }), press("backspace", { alt: true })]],
-      ["\x1b[200~a\x1b[201~", [text("a")]],
-      ["\x1b[99999999999999999999999999999999999999999999Ax", [text("x")]],
-      ["a\x1b", [text("a")]],
-      // What is not text never becomes it.
-      ["a\u202eb\u2066c\u0085d", [text("abcd")]]
-    ] as const) {
-      assert.deepStrictEqual(decode(typed), expected, JSON.stringify(typed))
-    }
-    const waiting = new TerminalKeysDecoder()
-    assert.deepStrictEqual(
-      [waiting.push(Uint8Array.of(27)), waiting.waits, waiting.flush(), waiting.waits],
-      [[], true, [press("escape")], false]
-    )
-  })
-
-  it("law: however they are cut, keys are the same; fuzzing: nothing throws", () => {
-    const joined = (keys: ReadonlyArray<Key>) => {
-      const all: Array<Key> = []
-      for (const key of keys) {
-        const last = all.at(-1)
-        if (key._tag === "Text" && last?._tag === "Text") all[all.length - 1] = text(last.text + key.text)
-        else all.push(key)
-      }
-      return all
-    }
-    const words = ["\x1b", "[", "O", "1;5", "A", "~", "\r", "\n", "\0", "漢", "é", "\xff", "x"]
-    fuzz({ words, examples: ["\x1b[1;5Cabc\r\n", "\x1b[200~"], inputs: inputsCount(5_000) }, (input) => {
-      const cut = new TerminalKeysDecoder()
-      const pieces = [...input].flatMap((byte) => cut.push(Uint8Array.of(byte)))
-      assert.deepStrictEqual(joined(pieces), joined(decode(input)))
-    })
-  })
-})
-
-describe("width", () => {
-  it("of characters as people take them", () => {
-    for (const [character, width] of [
-      ["a", 1],
-      ["é", 1],
-      ["e\u0301", 1],
-      ["漢", 2],
-      ["ｶ", 1],
-      ["Ａ", 2],
-      ["한", 2],
-      ["😀", 2],
-      ["👨‍👩‍👧", 2],
-      ["❤️", 2],
-      ["🇩🇪", 2],
-      ["\u200b", 0],
-      ["\u0301", 0]
-    ] as const) {
-      assert.deepStrictEqual(characters(character), [character])
-      assert.strictEqual(widthOf(character), width, character)
-    }
-    assert.strictEqual(widthOfText("漢字 e\u0301x"), 7)
-  })
-})
 
 describe("a line", () => {
   const edits = (typed: string): string => {
@@ -168,7 +39,10 @@ describe("a line", () => {
       ["one two\x1bb", "one |two"],
       ["one two\x1bb\x1bbX", "X|one two"],
       [`one two\x01\x1bf`, "one| two"],
-      ["a\x1b[99z", "a|"]
+      ["a\x1b[99z", "a|"],
+      // Insert: over what stands there, and back.
+      [`abc${left}${left}\x1b[2~xy\x1b[2~z`, "axyz|"],
+      [`abcd\x01\x1b[2~x\x1b[2~y`, "xy|bcd"]
     ] as const) {
       assert.strictEqual(edits(typed), line, JSON.stringify(typed))
     }
@@ -190,6 +64,147 @@ describe("a line", () => {
       ["a\x1by", "a|"]
     ] as const) {
       assert.strictEqual(edits(typed), line, JSON.stringify(typed))
+    }
+  })
+
+  it("is had back: words that were typed, what was killed, yanked, pasted, found", () => {
+    for (const [typed, line] of [
+      ["one two three\x1f", "one two |"],
+      ["one two three\x1f\x1f", "one |"],
+      ["one two three\x1f\x1f\x1f", "|"],
+      ["one two three\x1f\x1f\x1f\x1f", "|"],
+      ["one two\x17\x1f", "one two|"],
+      ["one two\x01\x0b\x19\x1f", "|"],
+      ["one two\x01\x0b\x19\x1f\x1f", "|one two"],
+      [`ab${left}\x04\x1f`, "a|b"],
+      ["a\x1b[200~b c\x1b[201~\x1f", "a|"],
+      [`ab${left}\x7f\x7f\x1f`, "a|b"],
+      ["ab\x14\x1f", "ab|"],
+      ["a\x1fb\x1f", "|"],
+      // What moved only has nothing to be had back.
+      [`one two${left}${left}\x1f`, "one |"]
+    ] as const) {
+      const desk = new Desk({ prompt: "> " })
+      // As it is typed: a letter at a time.
+      for (const key of typed) {
+        desk.type(key)
+        desk.agrees()
+      }
+      assert.strictEqual(desk.line, line, JSON.stringify(typed))
+    }
+    // As many as there is room for.
+    const desk = new Desk()
+    for (let i = 0; i < 600; i++) desk.type("ab \x19\x17")
+    assert.isAtMost(desk.state.undos.length, 200)
+    desk.type("x".repeat(2_000))
+    for (let i = 0; i < 300; i++) desk.type("\x14")
+    const units = desk.state.undos.reduce((sum, { line }) => sum + line.length, 0)
+    assert.isAtMost(units, 65_536)
+  })
+
+  it("takes what is pasted as text: no line is entered, no key is pressed", () => {
+    const paste = (text: string) => `\x1b[200~${text}\x1b[201~`
+    for (const [typed, line] of [
+      [paste("rm -rf\rls\r"), "rm -rf ls|"],
+      [paste("a\r\nb\n\nc"), "a b  c|"],
+      [paste("a\tb"), "a b|"],
+      [`x${paste("\x03\x04\x15y")}z`, "xyz|"],
+      [paste("\x1b[A\x1b[31mred\x1b[0m"), "[A[31mred[0m|"],
+      [paste("\x1b[20\x1b[201x\x1b"), "[20[201x|"],
+      [paste(paste("a")), "[200~a|"],
+      [paste("\u202eevil\u0085\ud800"), "evil|"],
+      [`ab${left}${paste("漢字")}`, "a漢字|b"],
+      // One that does not end is text up to its end.
+      ["\x1b[200~a\r\x03", "a|"]
+    ] as const) {
+      assert.strictEqual(edits(typed), line, JSON.stringify(typed))
+    }
+    const desk = new Desk({ history: History.make(["make test"]) })
+    desk.type(`\x12${paste("make\r")}`)
+    assert.deepStrictEqual([desk.results, desk.line], [[], "make test|"])
+  })
+
+  it("has lines in it where it may: they are pasted, or written by Alt-Enter", () => {
+    const desk = new Desk({ prompt: "> ", columns: 10, isMultiline: true })
+    desk.type("if (x) {\x1b\r  y()\x1b\r}")
+    desk.agrees()
+    assert.strictEqual(desk.screen.text(), "> if (x) {\n  y()\n}")
+    desk.type(`${left}${left}${left}!`)
+    desk.agrees()
+    assert.strictEqual(desk.line, "if (x) {\n  y(!|)\n}")
+    desk.type("\x01\x1b[200~a\nb\n\x1b[201~")
+    desk.agrees()
+    desk.type("\r")
+    assert.deepStrictEqual(desk.results, [{ _tag: "Line", line: "a\nbif (x) {\n  y(!)\n}" }])
+    // A line full to its last column, and one more.
+    const full = new Desk({ columns: 8, isMultiline: true })
+    full.type("12345678\x1b\r12345678\x1b\r")
+    full.agrees()
+    full.type(`${left}${left}x`)
+    full.agrees()
+    // What has lines comes back as blanks where there can be none.
+    const single = new Desk({ history: full.state.history, kills: ["a\nb"] })
+    single.type("\x19")
+    assert.strictEqual(single.line, "a b|")
+    assert.deepStrictEqual(new Desk().type("a\x1b\r").results, [{ _tag: "Line", line: "a" }])
+  })
+
+  it("has a prompt in colours, which take no room", () => {
+    const prompt = TerminalText.formatLine(
+      [{ text: "root", color: "red", bold: true }, "@", { text: "h\x1b[2J\n", color: 200 }, "> "],
+      true
+    )
+    assert.strictEqual(prompt, "\x1b[1;31mroot\x1b[0m@\x1b[38;5;200mh\\x1b[2J\\n\x1b[0m> ")
+    const desk = new Desk({ prompt, columns: 24 })
+    desk.type("abcdefghi")
+    desk.agrees()
+    assert.strictEqual(desk.screen.text(), "root@h\\x1b[2J\\n> abcdefg\nhi")
+    desk.type(`${left}${left}${left}${left}X`)
+    desk.agrees()
+    assert.strictEqual(
+      TerminalText.format({ text: "a\n\tb", background: "bright-blue" }, true),
+      "\x1b[104ma\n\tb\x1b[0m"
+    )
+    assert.strictEqual(
+      TerminalText.format([{ text: "a\rb", color: "red" }, "\x07"], false, "\r\n"),
+      "a\r\nb\\x07"
+    )
+    assert.strictEqual(TerminalText.format({ text: "x", color: 256 }, true), "x")
+  })
+
+  it("longer than the screen is high is shown around the cursor, and as a whole when it is entered", () => {
+    const desk = new Desk({ prompt: "> ", columns: 10, rows: 4 })
+    const line = Array.from({ length: 80 }, (_, i) => String.fromCharCode(97 + (i % 26))).join("")
+    desk.type(line)
+    desk.agrees()
+    for (let i = 0; i < 80; i++) {
+      desk.type(left)
+      desk.agrees()
+    }
+    desk.type(`\x1bfX\x05Y\r`)
+    assert.strictEqual(desk.results.length, 1)
+    assert.isTrue(desk.screen.text().replaceAll("\n", "").endsWith(`> ${line}XY`))
+  })
+
+  it("is drawn anew when the screen has another size, and erases nobody else's rows", () => {
+    for (const line of ["abcdefghijklmnopqr", "abcdefghijklmn"]) {
+      for (const columns of [5, 8, 20, 40]) {
+        const desk = new Desk({ prompt: "> ", columns: 10 })
+        desk.type(line)
+        const [state, actions] = Editor.resize(desk.state, { columns, rows: 10 })
+        assert.strictEqual(Editor.lineOf(state), line)
+        // Behind a full row the cursor is on the next one.
+        const edge = line.length === 18 ? "\r\n" : ""
+        // Some terminals wrap their rows anew, others leave them as they are.
+        for (const seen of [`> ${line}`, `> ${line.slice(0, 8)}\r\n${line.slice(8)}`]) {
+          const screen = new Screen(Math.max(columns, 8))
+          screen.write(`above\r\n${seen}${edge}`)
+          for (const action of actions) if (action._tag === "Write") screen.write(action.text)
+          const text = screen.text()
+          assert.isTrue(text.startsWith("above\n"), text)
+          assert.isTrue(text.replaceAll("\n", "").endsWith(`> ${line}`), text)
+        }
+      }
     }
   })
 
@@ -270,7 +285,10 @@ describe("the history", () => {
     at.type("\x07")
     at.agrees()
     assert.strictEqual(at.line, "|")
-    at.type("\x12ls\r")
+    at.type("draft\x12mak\x07")
+    at.agrees()
+    assert.strictEqual(at.line, "draft|")
+    at.type("\x15\x12ls\r")
     assert.deepStrictEqual(at.results, [{ _tag: "Line", line: "ls" }])
   })
 })
@@ -324,14 +342,17 @@ describe("fuzzing", () => {
       "\x07",
       "\t"
     ]
-    const changing = ["\x7f", "\x04", "\x0b", "\x15", "\x17", "\x19", "\x14", "\x1bd", "\x1by"]
-    const strokes = [...typing, ...moving, ...changing]
+    const changing = ["\x7f", "\x04", "\x0b", "\x15", "\x17", "\x19", "\x14", "\x1bd", "\x1by", "\x1f"]
+    const more = ["\x1b[200~a\rb\x1b[201~", "\x1b\r", "\x1f"]
+    const strokes = [...typing, ...moving, ...changing, ...more]
     const count = Math.ceil(inputsCount(5_000) / 50)
     let checked = 0
     for (let i = 0; i < count; i++) {
       const desk = new Desk({
         prompt: "> ",
         columns: 8 + below(12),
+        rows: below(2) === 0 ? 5 + below(3) : 100,
+        isMultiline: i % 3 === 0,
         history: History.make(["one", "漢字 and more of it", "two words"])
       })
       let typed = ""
@@ -340,6 +361,10 @@ describe("fuzzing", () => {
         typed += stroke
         desk.type(stroke)
         if (desk.results.at(-1)?._tag === "End") break
+        if (desk.results.at(-1)?._tag === "Line") {
+          desk.results.length = 0
+          desk.perform(Editor.begin({ ...desk.state })[1])
+        }
         try {
           desk.agrees()
           checked++

@@ -6,16 +6,26 @@ export class Screen {
   rows: Array<Array<string>> = [[]]
   private row = 0
   private column = 0
+  /** Colours (`[31m`) and modes (`[?2004h`) that were set, in their order. */
+  readonly modes: Array<string> = []
   private readonly columns: number
+  private readonly height: number
 
-  constructor(columns: number) {
+  /** Rows above the last `height` ones have scrolled away: the cursor does not get there. */
+  constructor(columns: number, height = Number.POSITIVE_INFINITY) {
     this.columns = columns
+    this.height = height
+  }
+
+  private get top(): number {
+    return Math.max(0, this.rows.length - this.height)
   }
 
   write(text: string): void {
     // oxlint-disable-next-line no-control-regex
-    for (const [part] of text.matchAll(/\x1b\[(\d*)([A-Z])|\r\n|\r|\x07|[^\x1b\r\x07]+/g)) {
-      if (part.startsWith("\x1b")) this.control(Number(part.slice(2, -1) || 1), part.at(-1)!)
+    for (const [part] of text.matchAll(/\x1b\[[\d;?]*[A-Za-z]|\r\n|\r|\x07|[^\x1b\r\x07]+/g)) {
+      if (/[a-z]$/.test(part) && part.startsWith("\x1b")) this.modes.push(part.slice(1))
+      else if (part.startsWith("\x1b")) this.control(Number(part.slice(2, -1) || 1), part.at(-1)!)
       else if (part === "\r\n") this.newLine()
       else if (part === "\r") this.column = 0
       else if (part !== "\x07") for (const character of characters(part)) this.put(character)
@@ -43,12 +53,13 @@ export class Screen {
   }
 
   private control(count: number, final: string): void {
-    if (final === "A") this.row = Math.max(0, this.row - count)
+    if (final === "A") this.row = Math.max(this.top, this.row - count)
     else if (final === "B") this.row = Math.min(this.rows.length - 1, this.row + count)
     else if (final === "C") this.column = Math.min(this.columns - 1, this.column + count)
-    else if (final === "H") [this.row, this.column] = [0, 0]
+    else if (final === "D") this.column = Math.max(0, Math.min(this.column, this.columns - 1) - count)
+    else if (final === "H") [this.row, this.column] = [this.top, 0]
     else if (final === "J") {
-      if (count === 2) this.rows = this.rows.map(() => [])
+      if (count === 2) this.rows = this.rows.map((cells, row) => (row < this.top ? cells : []))
       else {
         this.rows[this.row]!.length = Math.min(this.rows[this.row]!.length, this.column)
         this.rows.length = this.row + 1

@@ -139,6 +139,23 @@ describe("a handshake", () => {
 })
 
 describe("limits", () => {
+  it.live("on the connections of one peer: a WebSocket has the place of its handshake, until it ends", () =>
+    Effect.gen(function* () {
+      const server = yield* serving("tcp", echo, {}, { connectionsPerPeerMax: 1 })
+      const socket = yield* server.connect("/")
+      yield* socket.send("hello")
+      assert.strictEqual(yield* socket.receive, "hello")
+      assert.notMatch(yield* ask(server, handshake()), /HTTP/)
+      assert.strictEqual((yield* server.bound.counts).refused, 1)
+      yield* socket.close()
+      yield* socket.closed
+      while ((yield* server.bound.counts).open > 0) yield* Effect.sleep("10 millis")
+      const next = yield* server.connect("/")
+      yield* next.send("again")
+      assert.strictEqual(yield* next.receive, "again")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("on what a message inflates to: a bomb is refused before it has gone off", () =>
     Effect.gen(function* () {
       const { transport } = yield* serving("tcp", echo, { compression: true, messageBytesMax: 100_000 })

@@ -51,7 +51,7 @@ export const builtIn: ReadonlyArray<BuiltIn> = [
   },
   {
     name: "postfix",
-    description: "a table that Postfix asks (tcp_table(5))",
+    description: "a table that Postfix asks (tcp_table(5), socketmap_table(5))",
     load: () => import("./postfix.ts")
   },
   {

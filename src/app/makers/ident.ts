@@ -5,6 +5,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as IdentProc from "../../ident/IdentProc.ts"
 import * as IdentServer from "../../ident/IdentServer.ts"
+import * as IdentTokens from "../../ident/IdentTokens.ts"
 import * as IdentUsers from "../../ident/IdentUsers.ts"
 import * as NodeReadFiles from "../../node/NodeReadFiles.ts"
 import { UsageError } from "../cli/UsageError.ts"
@@ -32,17 +33,26 @@ export const maker = ServiceMaker.make({
       Flag.withDescription(
         "Answer with the account that has the connection (Linux): it is told to whoever has the other end"
       )
+    ),
+    tokens: Flag.Boolean("tokens").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription(
+        "Answer with a random word for each connection, and log which account it is (Linux): nobody else learns it"
+      )
     )
   },
-  make: Effect.fnUntraced(function* ({ connectionsMax, listen, real, user }) {
-    if (real && Option.isSome(user)) {
+  make: Effect.fnUntraced(function* ({ connectionsMax, listen, real, tokens, user }) {
+    if ([real, tokens, Option.isSome(user)].filter((given) => given).length > 1) {
       return yield* new UsageError({
-        detail: "--user and --real-users answer the same question: give one of them"
+        detail: "--user, --real-users and --tokens answer the same question: give one of them"
       })
     }
+    const accounts = Effect.provideService(IdentProc.make, FileSystem.FileSystem, NodeReadFiles.make)
     const users = real
-      ? yield* Effect.provideService(IdentProc.make, FileSystem.FileSystem, NodeReadFiles.make)
-      : Option.match(user, { onNone: () => IdentUsers.hidden, onSome: IdentUsers.always })
+      ? yield* accounts
+      : tokens
+        ? IdentTokens.make(yield* accounts)
+        : Option.match(user, { onNone: () => IdentUsers.hidden, onSome: IdentUsers.always })
     const converse = IdentServer.protocol()
     return StreamServerService.make({
       name: "ident",

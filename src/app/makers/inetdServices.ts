@@ -11,6 +11,7 @@ import * as DatagramService from "../DatagramService.ts"
 import * as Service from "../Service.ts"
 import * as StreamServerService from "../StreamServerService.ts"
 import * as Programs from "./inetdPrograms.ts"
+import { hintOf } from "./smallService.ts"
 
 export interface Options {
   /** Of one service. */
@@ -27,7 +28,8 @@ export const make = Effect.fnUntraced(function* (entry: Entry, name: string, opt
   const { address: given, family, port, program, protocol, service } = entry
   const address = given ?? (family === "IPv6" ? "::" : "0.0.0.0")
   // Whoever listens on IPv6 has a line of its own for IPv4.
-  const tcp = Endpoint.tcp({ port, interface: address, ipv6Only: family === "IPv6" })
+  const ipv6Only = family === "IPv6"
+  const tcp = Endpoint.tcp({ port, interface: address, ipv6Only })
   const common = { name, description: descriptionOf(entry) }
   if (program === undefined) {
     const small = SmallServices.internal.get(service)!
@@ -36,17 +38,18 @@ export const make = Effect.fnUntraced(function* (entry: Entry, name: string, opt
           ...common,
           endpoint: tcp,
           protocol: small.protocol,
+          onStart: hintOf(small),
           connectionsMax: options.connectionsMax
         })
       : DatagramService.make({
           ...common,
-          endpoint: Endpoint.udp({ port, interface: address }),
+          endpoint: Endpoint.udp({ port, interface: address, ipv6Only }),
           serve: (port) => DatagramAnswers.make(port, small.answer).run
         })
   }
   const started = { program, owner: yield* ownerOf(entry, options), startsMax: entry.startsMax }
   return entry.wait
-    ? waiting(common, { protocol, address, port }, started)
+    ? waiting(common, { protocol, address, port, ipv6Only }, started)
     : StreamServerService.make({
         ...common,
         endpoint: tcp,
@@ -77,7 +80,11 @@ const ownerOf = Effect.fnUntraced(function* (
   const gid = group === undefined ? ownGid : (yield* NodeAccounts.findGroup(group)).gid
   if (gid === undefined)
     return yield* new NotHere({ message: `user ${user} has no group: write ${user}.GROUP` })
-  if (uid === self.uid && (gid === self.gid || self.uid !== 0)) return undefined
+  if (uid === self.uid && gid === self.gid) return undefined
   if (self.uid === 0) return { uid, gid }
+  if (uid === self.uid) {
+    if (group === undefined) return undefined
+    return yield* new NotHere({ message: `only root can start it with the group ${group}` })
+  }
   return yield* new NotHere({ message: `only root can start it as ${name ?? uid}` })
 })

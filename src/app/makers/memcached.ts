@@ -6,16 +6,22 @@ import * as Option from "effect/Option"
 import * as MemcacheLru from "../../memcache/MemcacheLru.ts"
 import * as MemcacheServer from "../../memcache/MemcacheServer.ts"
 import { MemcacheStore } from "../../memcache/MemcacheStore.ts"
+import * as MemcacheUsers from "../../memcache/MemcacheUsers.ts"
 import { UsageError } from "../cli/UsageError.ts"
 import * as ServiceMaker from "../ServiceMaker.ts"
 import * as StreamServerService from "../StreamServerService.ts"
-import { refuseExposed } from "./exposure.ts"
+import { refuseExposed, refusePlaintext } from "./exposure.ts"
 import { connectionsMaxFlag, listenFlag, servers } from "./listening.ts"
 import { tryIt } from "./tryIt.ts"
+import { usersFile } from "./usersFile.ts"
 
 const byDefault = `tcp:${MemcacheServer.port}:interface=127.0.0.1`
 const description = "a cache in memory, for clients of memcached"
 const mebibyte = 1_048_576
+
+/** What is typed first where users are known; not with a password in it. */
+const login = (user: string | undefined): string =>
+  user === undefined ? "" : String.raw`set login 0 0 BYTES\r\n${user} PASSWORD\r\n`
 
 export const maker = ServiceMaker.make({
   name: "memcached",
@@ -40,13 +46,20 @@ export const maker = ServiceMaker.make({
       Flag.withMetavar("SECONDS"),
       Flag.withDescription("Close connections that say nothing for so long; default never")
     ),
+    users: Flag.String("users").pipe(
+      Flag.optional,
+      Flag.withMetavar("FILE"),
+      Flag.withDescription("Who may use it: lines of NAME:PASSWORD. Default: nobody is asked")
+    ),
     unprotected: Flag.Boolean("unprotected").pipe(
       Flag.withDefault(false),
-      Flag.withDescription("Listen also where others can connect, who may then read and change everything")
+      Flag.withDescription(
+        "Listen also where others can connect without a password, or with one in plaintext"
+      )
     )
   },
   make: Effect.fnUntraced(function* (flags) {
-    const { connectionsMax, idleTimeout, listen, memory, unprotected, valueBytesMax } = flags
+    const { connectionsMax, idleTimeout, listen, memory, unprotected, users, valueBytesMax } = flags
     const seconds = Option.getOrUndefined(idleTimeout)
     if (memory < 1) return yield* new UsageError({ detail: "--memory: at least 1 MiB is needed" })
     if (valueBytesMax < 1 || valueBytesMax > memory * mebibyte) {
@@ -56,9 +69,15 @@ export const maker = ServiceMaker.make({
       return yield* new UsageError({ detail: "--idle-timeout must be above 0" })
     }
     const endpoints = yield* servers(listen.length === 0 ? [byDefault] : listen)
-    if (!unprotected) yield* refuseExposed(endpoints, "memcached asks nobody for a password", "unprotected")
+    if (!unprotected) {
+      yield* Option.isNone(users)
+        ? refuseExposed(endpoints, "memcached asks nobody for a password without --users", "unprotected")
+        : refusePlaintext(endpoints, "unprotected")
+    }
+    const known = Option.isNone(users) ? undefined : yield* usersFile(users.value)
     const protocol = yield* MemcacheServer.make({
       valueBytesMax,
+      authenticate: known === undefined ? undefined : MemcacheUsers.memory(known),
       idleTimeout: seconds === undefined ? undefined : Duration.seconds(seconds)
     }).pipe(Effect.provideService(MemcacheStore, MemcacheLru.make({ bytesMax: memory * mebibyte })))
     return StreamServerService.make({
@@ -69,7 +88,7 @@ export const maker = ServiceMaker.make({
       // Whoever keeps a connection has nothing to say goodbye to.
       drainTimeout: "1 second",
       protocol,
-      onStart: tryIt(String.raw`set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n`)
+      onStart: tryIt(login(known?.[0]?.[0]) + String.raw`set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n`)
     })
   })
 })

@@ -10,6 +10,22 @@ import type * as Service from "../Service.ts"
 import * as ServiceGroup from "../ServiceGroup.ts"
 import * as StreamServerService from "../StreamServerService.ts"
 import { connectionsMaxFlag, listenFlag, places } from "./listening.ts"
+import { tryIt, tryNetcat } from "./tryIt.ts"
+
+const spoken = tryIt(String.raw`hello\r\n`)
+const heard = tryNetcat((netcat) => netcat)
+
+const hints: ReadonlyMap<string, ReturnType<typeof tryIt>> = new Map([
+  ["echo", spoken],
+  ["discard", spoken],
+  ["chargen", tryNetcat((netcat) => `${netcat} </dev/null | head -n 3`)],
+  ["daytime", heard],
+  ["qotd", heard],
+  ["time", tryNetcat((netcat) => `${netcat} | od -An -tu4 --endian=big`)]
+])
+
+/** What tells how to try a small service, once it listens. */
+export const hintOf = ({ name }: SmallService): ReturnType<typeof tryIt> => hints.get(name) ?? heard
 
 /** Where they listen unless told: on loopback, at 7000 and the port of the RFC, which needs no privileges. */
 const byDefault = (port: number): ReadonlyArray<string> => [
@@ -45,6 +61,7 @@ export const serve = (small: SmallService, options: Options): Effect.Effect<Made
                   name: "stream",
                   endpoint: streams,
                   protocol: small.protocol,
+                  onStart: hintOf(small),
                   connectionsMax: options.connectionsMax
                 })
               ]),

@@ -3,8 +3,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as NodeReadFiles from "../../node/NodeReadFiles.ts"
+import * as NodeNetworks from "../../node/NodeNetworks.ts"
 import * as SocksRules from "../../socks/SocksRules.ts"
 import * as SocksServer from "../../socks/SocksServer.ts"
 import * as SocksUsers from "../../socks/SocksUsers.ts"
@@ -15,6 +14,7 @@ import * as StreamServerService from "../StreamServerService.ts"
 import { isExposed, refuseExposed, refusePlaintext } from "./exposure.ts"
 import { connectionsMaxFlag, listenFlag, servers } from "./listening.ts"
 import { tryCommand } from "./tryIt.ts"
+import { usersFile } from "./usersFile.ts"
 
 const byDefault = `tcp:${SocksServer.port}:interface=127.0.0.1`
 const description = "a SOCKS proxy: 4, 4a and 5 (RFC 1928)"
@@ -22,31 +22,12 @@ const description = "a SOCKS proxy: 4, 4a and 5 (RFC 1928)"
 const networks = (name: string, what: string) =>
   Flag.String(name).pipe(Flag.atLeast(0), Flag.withMetavar("NETWORK"), Flag.withDescription(what))
 
-/** Lines of NAME:PASSWORD; `#` begins a comment. */
-const users = Effect.fnUntraced(function* (file: string) {
-  const text = yield* Effect.mapError(
-    NodeReadFiles.make.readFileString(file),
-    (error) => new UsageError({ detail: `--users: ${error.message}` })
-  )
-  const lines = text.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#"))
-  const wrong = lines.findIndex((line) => !/^[^:]+:./.test(line))
-  if (lines.length === 0 || wrong >= 0) {
-    return yield* new UsageError({ detail: `--users: ${file} must have lines of NAME:PASSWORD` })
-  }
-  return SocksUsers.memory(
-    lines.map((line) => {
-      const colon = line.indexOf(":")
-      return [line.slice(0, colon), Redacted.make(line.slice(colon + 1))] as const
-    })
-  )
-})
-
 const rulesOf = (options: SocksRules.Options) =>
   Effect.try({
     try: () => SocksRules.make(options),
     catch: (cause) =>
       new UsageError({
-        detail: `--client, --allow: ${cause instanceof Error ? cause.message : String(cause)}`,
+        detail: `--client, --allow, --deny: ${cause instanceof Error ? cause.message : String(cause)}`,
         hint: "a network is 10.0.0.0/8, or one address"
       })
   })
@@ -59,6 +40,7 @@ export const maker = ServiceMaker.make({
     connectionsMax: connectionsMaxFlag,
     clients: networks("client", "Who may use it; may be given several times. Default this machine"),
     allow: networks("allow", "What may be reached besides the public internet, such as 10.0.0.0/8"),
+    deny: networks("deny", "What may not be reached, before --allow, such as 203.0.113.0/24"),
     bind: Flag.Boolean("bind").pipe(
       Flag.withDefault(false),
       Flag.withDescription("Open ports for clients that wait for a connection (BIND)")
@@ -85,7 +67,7 @@ export const maker = ServiceMaker.make({
     )
   },
   make: Effect.fnUntraced(function* (flags) {
-    const { allow, bind, clients, connectionsMax, idleTimeout, listen, udp, unprotected } = flags
+    const { allow, bind, clients, connectionsMax, deny, idleTimeout, listen, udp, unprotected } = flags
     const seconds = Option.getOrUndefined(idleTimeout)
     if (seconds !== undefined && seconds <= 0) {
       return yield* new UsageError({ detail: "--idle-timeout must be above 0" })
@@ -107,8 +89,16 @@ export const maker = ServiceMaker.make({
       ...(bind ? (["bind"] as const) : []),
       ...(udp ? (["associate"] as const) : [])
     ]
-    const rules = yield* rulesOf({ allow, commands, clients: clients.length === 0 ? undefined : clients })
-    const known = Option.isNone(flags.users) ? SocksUsers.nobodyAsked : yield* users(flags.users.value)
+    const rules = yield* rulesOf({
+      allow,
+      deny,
+      commands,
+      clients: clients.length === 0 ? undefined : clients,
+      own: NodeNetworks.own()
+    })
+    const known = Option.isNone(flags.users)
+      ? SocksUsers.nobodyAsked
+      : SocksUsers.memory(yield* usersFile(flags.users.value))
     const converse = SocksServer.protocol({
       idleTimeout: seconds === undefined ? undefined : Duration.seconds(seconds)
     })

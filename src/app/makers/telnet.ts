@@ -18,15 +18,21 @@ export const maker = ServiceMaker.make({
   flags: {
     listen: listenFlag(byDefault),
     connectionsMax: connectionsMaxFlag,
+    lineMode: Flag.Boolean("line-mode").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription(
+        "Let clients that can edit their lines do so (RFC 1184). Default: each key comes at once"
+      )
+    ),
     unprotected: Flag.Boolean("unprotected").pipe(
       Flag.withDefault(false),
       Flag.withDescription("Listen also where others can connect, who may then use what there is")
     )
   },
-  make: Effect.fnUntraced(function* ({ connectionsMax, listen, unprotected }) {
+  make: Effect.fnUntraced(function* ({ connectionsMax, lineMode, listen, unprotected }) {
     const endpoints = yield* servers(listen.length === 0 ? [byDefault] : listen)
     if (!unprotected) yield* refuseExposed(endpoints, "telnet asks nobody for a password", "unprotected")
-    const converse = TelnetServer.protocol()
+    const converse = TelnetServer.protocol({ lineMode })
     return StreamServerService.make({
       name: "telnet",
       description,

@@ -15,13 +15,14 @@ const netcat = ({ address }: Server.Server): string =>
     ? `nc ${reachable(address.address)} ${address.port}`
     : `nc -U ${NetAddress.formatSocketAddress(address)}`
 
-/** Logs a command line for the first of the servers: what is typed stands before its `nc HOST PORT`. */
-export const tryIt =
-  (input: string) =>
+/** Logs a command line for the first of the servers, made of its `nc HOST PORT`. */
+export const tryNetcat =
+  (command: (netcat: string) => string) =>
   (servers: ReadonlyArray<Server.Server>): Effect.Effect<void> =>
-    servers[0] === undefined
-      ? Effect.void
-      : Effect.logInfo(`try it: printf '${input}' | ${netcat(servers[0])}`)
+    servers[0] === undefined ? Effect.void : Effect.logInfo(`try it: ${command(netcat(servers[0]))}`)
+
+/** The same, for what is typed before it. */
+export const tryIt = (input: string) => tryNetcat((netcat) => `printf '${input}' | ${netcat}`)
 
 /** Logs any other command line, made of where the first of the servers can be reached over TCP. */
 export const tryCommand =

@@ -1,22 +1,29 @@
 /** `spindle web`: the files of a directory over HTTP. Twisted: `twist web --path`. */
 import * as nodePath from "node:path"
 import * as Flag from "effect/cli/Flag"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import * as Portal from "../../auth/Portal.ts"
+import * as Realm from "../../auth/Realm.ts"
 import * as NodeFileStore from "../../node/NodeFileStore.ts"
 import * as NodeLogFile from "../../node/NodeLogFile.ts"
 import { quoteArgument } from "../../reactor/EndpointDescription.ts"
 import * as AccessLog from "../../http/AccessLog.ts"
 import * as Compression from "../../http/Compression.ts"
+import * as ErrorPages from "../../http/ErrorPages.ts"
+import * as Guard from "../../http/Guard.ts"
 import * as StaticFiles from "../../http/StaticFiles.ts"
 import type * as Endpoint from "../../reactor/Endpoint.ts"
 import { UsageError } from "../cli/UsageError.ts"
 import * as HttpService from "../HttpService.ts"
 import * as ServiceGroup from "../ServiceGroup.ts"
 import * as ServiceMaker from "../ServiceMaker.ts"
+import { authFlag, checkers } from "./authenticating.ts"
+import { refuseExposed, refusePlaintext } from "./exposure.ts"
 import { listenFlag, servers } from "./listening.ts"
 
 const byDefault = { tcp: 8080, tls: 8443, interface: "127.0.0.1" }
@@ -105,6 +112,20 @@ const accessLog = (
     )
   )
 
+/** Whoever was let in. */
+class User extends Context.Service<User, string>()("spindle/app/makers/web/User") {}
+
+/** Everything behind a name and a password (RFC 7617). */
+const guardOf = (auth: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const portal = Portal.make({
+      realms: [Realm.make(User, (id) => Effect.succeed(String(id)))],
+      checkers: yield* checkers(auth, "UsernamePassword")
+    })
+    const guard = yield* Guard.make({ portal, interface: User, realm: "spindle web", schemes: ["basic"] })
+    return HttpRouter.middleware(guard, { global: true }) as Layer.Layer<never, never, HttpRouter.HttpRouter>
+  })
+
 export const maker = ServiceMaker.make({
   name: "web",
   description: "serves the files of a directory over HTTP",
@@ -136,6 +157,25 @@ export const maker = ServiceMaker.make({
       "mime-type",
       "TYPE",
       "Of files whose name does not tell; default application/octet-stream"
+    ),
+    auth: authFlag,
+    connectionsMax: Flag.Int("connections-max").pipe(
+      Flag.withDefault(10_000),
+      Flag.withMetavar("COUNT"),
+      Flag.withDescription("More connections than these are closed at once; default 10,000")
+    ),
+    connectionsPerPeerMax: Flag.Int("connections-per-peer-max").pipe(
+      Flag.optional,
+      Flag.withMetavar("COUNT"),
+      Flag.withDescription("The same for each address, or /64 of IPv6; default no limit")
+    ),
+    displayTracebacks: flag(
+      "display-tracebacks",
+      "What goes wrong is told to whoever asks, with names and values: while you develop"
+    ),
+    unprotected: flag(
+      "unprotected",
+      "Passwords may go in plaintext, and tracebacks be shown, where others can connect"
     ),
     addHeader: several("add-header", "NAME:VALUE", "One more field of answers with files; may be repeated"),
     cacheControl: maybe("cache-control", "VALUE", "How long others may keep files: max-age=3600"),
@@ -173,6 +213,10 @@ export const maker = ServiceMaker.make({
     const root = yield* rootOf(options.path)
     const headers = yield* headersOf(options.addHeader)
     const endpoints = yield* servers(listenOf(options.listen, port, tls))
+    if (options.auth.length > 0 && !options.unprotected) yield* refusePlaintext(endpoints, "unprotected")
+    if (options.displayTracebacks && !options.unprotected)
+      yield* refuseExposed(endpoints, "tracebacks tell names and values", "unprotected")
+    const guard = options.auth.length === 0 ? Layer.empty : yield* guardOf(options.auth)
     const files = StaticFiles.layer({
       root,
       headers,
@@ -193,6 +237,8 @@ export const maker = ServiceMaker.make({
         onNone: () => Layer.empty,
         onSome: (path) => accessLog(path, options.accessLogFormat)
       }),
+      ErrorPages.layer({ development: options.displayTracebacks }),
+      guard,
       options.compress ? Compression.layer({ algorithms: ["br", "gzip"] }) : Layer.empty,
       files
     )
@@ -203,6 +249,8 @@ export const maker = ServiceMaker.make({
           name: endpoints.length === 1 ? "http" : `http-${i + 1}`,
           endpoint,
           routes,
+          connectionsMax: options.connectionsMax,
+          connectionsPerPeerMax: Option.getOrUndefined(options.connectionsPerPeerMax),
           onStart: (address) => Effect.logInfo(`${root} is at ${urlOf(endpoint, address)}`)
         })
       ),

@@ -119,7 +119,14 @@ describe("spindle ident", () => {
           })
         )
       }
-      assert.match(yield* refused("ident", ["--user", "a", "--real-users"]), /^--user and --real-users/)
+      for (const both of [
+        ["--user", "a", "--real-users"],
+        ["--tokens", "--real-users"],
+        ["--tokens", "--user", "a"]
+      ]) {
+        assert.match(yield* refused("ident", both), /^--user, --real-users and --tokens/)
+      }
+      yield* make("ident", ["--tokens"])
     })
   )
 })
@@ -153,6 +160,23 @@ describe("spindle postfix", () => {
       )
       assert.match(yield* refused("postfix", ["--listen", "tcp:7423"]), /can be reached by others/)
       yield* make("postfix", ["--listen", "tcp:7423", "--unprotected"])
+    })
+  )
+
+  it.effect("as a socketmap, for one name", () =>
+    Effect.gen(function* () {
+      yield* serving(
+        "postfix",
+        ["--socketmap", "aliases"],
+        Effect.fnUntraced(function* ({ ask, hints }) {
+          assert.strictEqual(
+            yield* ask(7423, "11:aliases key,10:others key,"),
+            "8:OK value,29:TEMP there is no table others,"
+          )
+          assert.deepStrictEqual(hints, ["try it: postmap -q key socketmap:inet:127.0.0.1:7423:aliases"])
+        })
+      )
+      assert.match(yield* refused("postfix", ["--socketmap", "a b"]), /cannot be a table's name/)
     })
   )
 })
@@ -213,6 +237,24 @@ describe("spindle memcached", () => {
         yield* make("memcached", ["--listen", where])
       }
       yield* make("memcached", ["--listen", "tcp:11211", "--unprotected"])
+      const file = path.join(folder, "cache-users")
+      fs.writeFileSync(file, "ali:open sesame\n")
+      assert.match(
+        yield* refused("memcached", ["--listen", "tcp:11211", "--users", file]),
+        /can be reached by others, and passwords would go in plaintext/
+      )
+      yield* make("memcached", ["--listen", "tcp:11211", "--users", file, "--unprotected"])
+      yield* refused("memcached", ["--users", path.join(folder, "none")])
+      yield* serving(
+        "memcached",
+        ["--users", file],
+        Effect.fnUntraced(function* ({ ask, hints }) {
+          const text = "set login 0 0 15\r\nali open sesame\r\nmn\r\nquit\r\n"
+          assert.strictEqual(yield* ask(11_211, text), "STORED\r\nMN\r\n")
+          assert.strictEqual(yield* ask(11_211, "mn\r\nquit\r\n"), "CLIENT_ERROR unauthenticated\r\n")
+          assert.match(hints[0]!, /^try it: printf 'set login 0 0 BYTES\\r\\nali PASSWORD\\r\\nset k/)
+        })
+      )
       for (const args of [
         ["-m", "0"],
         ["-m", "1", "-I", "2000000"],
@@ -272,7 +314,8 @@ describe("spindle socks", () => {
       assert.match(yield* refused("socks", [...open, "--users", file]), /passwords would go in plaintext/)
       assert.match(yield* refused("socks", [...open, "--unprotected"]), /--client is missing/)
       yield* make("socks", [...open, "--unprotected", "--client", "10.0.0.0/8"])
-      assert.match(yield* refused("socks", ["--allow", "everything"]), /^--client, --allow: /)
+      assert.match(yield* refused("socks", ["--allow", "everything"]), /^--client, --allow, --deny: /)
+      assert.match(yield* refused("socks", ["--deny", "10.0.0.0/40"]), /^--client, --allow, --deny: /)
       assert.match(yield* refused("socks", ["--idle-timeout", "0"]), /must be above 0/)
     })
   )

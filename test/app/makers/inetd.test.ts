@@ -95,6 +95,9 @@ const askByDatagram = (port: number, request: string) =>
 const warnings = (logs: ReadonlyArray<Logged>) =>
   logs.flatMap(({ level, text }) => (level === "Warn" ? [text.replace(/^.*inetd\d+\.conf:/, "")] : []))
 
+const hasIpv6 = Object.values(os.networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === "::1")
+)
 const hasFfi = process.getBuiltinModule("node:ffi") !== undefined
 
 describe("inetd", () => {
@@ -132,6 +135,38 @@ describe("inetd", () => {
           })
       )
     })
+  )
+
+  it.live.skipIf(!hasIpv6)("a line for each family of one port, TCP and UDP, internal and programs", () =>
+    Effect.gen(function* () {
+      const [port, other] = (yield* freePorts(2)) as [number, number]
+      const table = path.join(folder, "services6")
+      fs.writeFileSync(table, `echo ${port}/tcp\necho ${port}/udp\n`)
+      const program = script("read line; echo $line")
+      const file = conf(
+        ["", "6"].flatMap((family) => [
+          `echo stream tcp${family} nowait ${me} internal`,
+          `echo dgram udp${family} wait ${me} internal`,
+          ...(hasFfi ? [`${other} dgram udp${family} wait ${me} ${program}`] : []),
+          ...(hasFfi ? [`${other} stream tcp${family} wait ${me} ${program}`] : [])
+        ])
+      )
+      yield* Effect.gen(function* () {
+        yield* run(yield* service(maker, ["--file", file, "--services", table]))
+        assert.strictEqual(yield* ask(port, "hello"), "hello")
+        assert.strictEqual(yield* askByDatagram(port, "hello"), "hello")
+      }).pipe(Effect.scoped, Effect.provide([NodeReactor.layer, NodeProcesses.layer]))
+    })
+  )
+
+  it.live.skipIf(process.geteuid?.() === 0)("a group that only root could take is told", () =>
+    Effect.gen(function* () {
+      const [port] = (yield* freePorts(1)) as [number]
+      const error = yield* Effect.flip(
+        service(maker, ["-f", conf([`${port} stream tcp nowait ${me}.0 /bin/true`])])
+      )
+      assert.include(String(error), "only root can start it with the group 0")
+    }).pipe(Effect.scoped)
   )
 
   it.live("internal services by their names in a table, TCP and UDP", () =>

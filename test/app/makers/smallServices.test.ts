@@ -57,6 +57,24 @@ describe("what is built in", () => {
     )
   )
 
+  it.effect("says of each small one what to type to try it", () =>
+    observed(({ logs }) =>
+      Effect.gen(function* () {
+        for (const [name, hint] of [
+          ["echo", String.raw`printf 'hello\r\n' | nc 127.0.0.1 7007`],
+          ["discard", String.raw`printf 'hello\r\n' | nc 127.0.0.1 7009`],
+          ["chargen", "nc 127.0.0.1 7019 </dev/null | head -n 3"],
+          ["daytime", "nc 127.0.0.1 7013"],
+          ["time", "nc 127.0.0.1 7037 | od -An -tu4 --endian=big"],
+          ["qotd", "nc 127.0.0.1 7017"]
+        ] as const) {
+          yield* Effect.scoped(serving(name))
+          assert.strictEqual(logs.findLast(({ text }) => text.startsWith("try it"))?.text, `try it: ${hint}`)
+        }
+      })
+    )
+  )
+
   it("what is no maker is told", () => {
     for (const value of [undefined, {}, { [ServiceMaker.TypeId]: ServiceMaker.TypeId }, "echo"]) {
       assert.strictEqual(ServiceMaker.kind.validate(value)._tag, "Failure")

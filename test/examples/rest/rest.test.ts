@@ -50,6 +50,12 @@ const serving = Effect.fnUntraced(function* (requestsPerMinute = 1_000, dataDir?
   return { ask, clientOf, stop }
 })
 
+/** What was sent, where it was. */
+const whole = <A extends object>({ body }: { readonly body: A | void }): A => {
+  if (body === undefined) throw new Error("there is no body")
+  return body
+}
+
 const nail = new ItemInput({ sku: "A-1", name: "a nail", quantity: 100, priceCents: 2 })
 const writer = `Basic ${btoa("writer:writer")}`
 
@@ -64,7 +70,7 @@ describe("the inventory", () => {
     assert.deepStrictEqual(created.body, new Item({ id: 1, ...nail }))
     assert.deepStrictEqual(created.headers, { etag: '"1"', location: "/items/1" })
     const params = { id: 1 }
-    const read = yield* items.read({ params })
+    const read = yield* items.read({ params, headers: {} })
     assert.deepStrictEqual([read.body, read.headers], [created.body, { etag: '"1"' }])
     const replaced = yield* items.replace({
       params,
@@ -79,7 +85,7 @@ describe("the inventory", () => {
     })
     assert.deepStrictEqual(patched.body, new Item({ id: 1, ...nail, quantity: 98 }))
     assert.strictEqual(yield* items.remove({ params, headers: { "if-match": "*" } }), undefined)
-    const gone = yield* Effect.flip(items.read({ params }))
+    const gone = yield* Effect.flip(items.read({ params, headers: {} }))
     assert.deepStrictEqual([gone._tag, gone._tag === "NotFound" && gone.id], ["NotFound", 1])
     // Numbers are not used again.
     assert.strictEqual((yield* items.create({ payload: nail })).body.id, 2)
@@ -104,6 +110,39 @@ describe("the inventory", () => {
     assert.deepStrictEqual([taken._tag, taken._tag === "SkuTaken" && taken.sku], ["SkuTaken", "A-1"])
   })
 
+  run("is sent only to who does not have it yet", function* () {
+    const { ask, clientOf } = yield* serving()
+    const { items } = yield* clientOf(basic("writer"))
+    const params = { id: 1 }
+    const empty = yield* items.list({ query: {}, headers: {} })
+    yield* items.create({ payload: nail })
+    const listed = yield* items.list({ query: {}, headers: { "if-none-match": empty.headers.etag } })
+    assert.strictEqual(listed.body?.items.length, 1)
+    const same = yield* items.list({ query: {}, headers: { "if-none-match": listed.headers.etag } })
+    assert.deepStrictEqual([same.body, same.headers], [undefined, listed.headers])
+    const known = yield* items.read({ params, headers: { "if-none-match": '"7", W/"1"' } })
+    assert.deepStrictEqual([known.body, known.headers.etag], [undefined, '"1"'])
+    const headers = { authorization: writer, "if-none-match": "*" }
+    const bare = yield* ask("/items/1", { headers })
+    assert.deepStrictEqual([bare.status, bare.text, bare.headers.get("etag")], [304, "", '"1"'])
+    assert.strictEqual((yield* ask("/items/2", { headers })).status, 404)
+    yield* items.patch({
+      params,
+      headers: { "if-match": '"1"' },
+      payload: new ItemPatch({ quantity: 1 })
+    })
+    const changed = yield* items.read({ params, headers: { "if-none-match": '"1"' } })
+    assert.deepStrictEqual([changed.body?.quantity, changed.headers.etag], [1, '"2"'])
+    assert.strictEqual(
+      (yield* items.list({ query: {}, headers: { "if-none-match": listed.headers.etag } })).body?.items[0]
+        ?.quantity,
+      1
+    )
+    yield* items.remove({ params, headers: { "if-match": "*" } })
+    const last = yield* ask("/items", { headers: { ...headers, "if-none-match": listed.headers.etag } })
+    assert.deepStrictEqual([last.status, JSON.parse(last.text)], [200, { items: [] }])
+  })
+
   run("is listed in pages, and filtered", function* () {
     const { clientOf } = yield* serving()
     const { items } = yield* clientOf(basic("writer"))
@@ -117,13 +156,18 @@ describe("the inventory", () => {
         })
       })
     }
-    const first = yield* items.list({ query: {} })
+    const first = whole(yield* items.list({ query: {}, headers: {} }))
     assert.deepStrictEqual([first.items.length, first.next], [20, 20])
-    const rest = yield* items.list({ query: { after: first.next! } })
+    const rest = whole(yield* items.list({ query: { after: first.next! }, headers: {} }))
     assert.deepStrictEqual([rest.items.map(({ id }) => id), rest.next], [[21, 22, 23, 24, 25], undefined])
-    const odd = yield* items.list({ query: { name: "odd 100%", quantityMin: 3, quantityMax: 9, limit: 3 } })
+    const odd = whole(
+      yield* items.list({
+        query: { name: "odd 100%", quantityMin: 3, quantityMax: 9, limit: 3 },
+        headers: {}
+      })
+    )
     assert.deepStrictEqual([odd.items.map(({ id }) => id), odd.next], [[3, 5, 7], 7])
-    assert.deepStrictEqual((yield* items.list({ query: { name: "_" } })).items, [])
+    assert.deepStrictEqual(whole(yield* items.list({ query: { name: "_" }, headers: {} })).items, [])
   })
 
   run("tells problems as RFC 9457 has them", function* () {
@@ -162,10 +206,13 @@ describe("the inventory", () => {
     const robot = yield* clientOf(HttpClientRequest.bearerToken("s3cret"))
     assert.strictEqual((yield* robot.items.create({ payload: nail })).body.id, 1)
     const reader = yield* clientOf(basic("reader"))
-    assert.strictEqual((yield* reader.items.list({ query: {} })).items.length, 1)
+    assert.strictEqual(whole(yield* reader.items.list({ query: {}, headers: {} })).items.length, 1)
     assert.strictEqual((yield* Effect.flip(reader.items.create({ payload: nail })))._tag, "Forbidden")
     const stranger = yield* clientOf((request) => request)
-    assert.strictEqual((yield* Effect.flip(stranger.items.list({ query: {} })))._tag, "Unauthorized")
+    assert.strictEqual(
+      (yield* Effect.flip(stranger.items.list({ query: {}, headers: {} })))._tag,
+      "Unauthorized"
+    )
     for (const authorization of ["", writer.slice(0, -4), "Bearer s3cre", "Basic x", "Digest a=b"]) {
       const { headers, status } = yield* ask("/items", { headers: { authorization } })
       assert.strictEqual(status, 401)
@@ -237,7 +284,7 @@ describe("the inventory", () => {
     const second = yield* serving(1_000, dataDir)
     const again = yield* second.clientOf(basic("reader"))
     assert.deepStrictEqual(
-      (yield* again.items.read({ params: { id: 1 } })).body,
+      (yield* again.items.read({ params: { id: 1 }, headers: {} })).body,
       new Item({ id: 1, ...nail })
     )
     yield* second.stop
