@@ -11,8 +11,8 @@ const { problem } = generator()
 const servers = [
   onNode(raw, "websocket-ws.ts"),
   onNode("Effect NodeHttpServer", "websocket-effect.ts"),
-  onAutobahn("websocket-autobahn.py"),
-  onNode(spindle, "websocket-spindle.ts")
+  onNode(spindle, "websocket-spindle.ts"),
+  onAutobahn("websocket-autobahn.py")
 ].map((server) => ({
   ...server,
   absent: problem === undefined ? server.absent : `needs the generator in C: ${problem}`,

@@ -99,7 +99,8 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
     this.idle = new DeadlineQueue(limits.keepAliveTimeout)
     this.uploads = new DeadlineQueue(limits.requestTimeout)
     this.sessionOptions = sessionOptions(limits)
-    this.context = context
+    // Flat: what each request adds is kept as layers of it, and few of them are. Above that, all of it is copied.
+    this.context = Context.makeUnsafe(new Map(context.mapUnsafe))
     this.handled = handled
     this.run = Effect.runForkWith(context)
     this.server = this.makeServer()
