@@ -49,7 +49,7 @@ export class Deadlines {
   tick = 0
   private readonly tickLength: Duration.Duration
   private readonly open = new Set<Swept>()
-  private sweeper: Fiber.Fiber<void> | undefined = undefined
+  private sweeper: Fiber.Fiber<unknown, unknown> | undefined = undefined
 
   constructor(timeout: Duration.Input) {
     this.tickLength = Duration.millis(Math.max(1, Duration.toMillis(timeout) / ticksPerTimeout))
@@ -83,13 +83,9 @@ export class Deadlines {
     return this.sweeper === undefined ? this.startSweeper : Effect.void
   }
 
-  private readonly startSweeper: Effect.Effect<void> = Effect.suspend(() => {
-    // Meanwhile another may have started it, or all may be gone again.
-    if (this.sweeper !== undefined || this.open.size === 0) return Effect.void
-    return Effect.map(Effect.forkDetach(this.sweep, { startImmediately: true }), (fiber) => {
-      this.sweeper = fiber
-    })
-  })
+  private readonly startSweeper: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.asVoid(Effect.forkDetach(this.sweep, { startImmediately: true }))
+  )
 
   remove(entry: Swept): void {
     if (!this.open.delete(entry) || this.open.size > 0) return
@@ -97,14 +93,21 @@ export class Deadlines {
     this.sweeper = undefined
   }
 
-  private readonly sweep: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forever(
-      Effect.flatMap(Effect.sleep(this.tickLength), () =>
+  /** Whether it is needed, and that it is there, are one step: others may run between any two, and two would count double. */
+  private readonly sweep: Effect.Effect<void> = Effect.withFiber((fiber) => {
+    if (this.sweeper !== undefined || this.open.size === 0) return Effect.void
+    this.sweeper = fiber
+    return this.ticking
+  })
+
+  private readonly ticking: Effect.Effect<void> = Effect.forever(
+    Effect.flatMap(
+      Effect.suspend(() => Effect.sleep(this.tickLength)),
+      () =>
         Effect.sync(() => {
           this.tick++
           for (const entry of this.open) if (entry.swept(this.tick)) this.remove(entry)
         })
-      )
     )
   )
 }
