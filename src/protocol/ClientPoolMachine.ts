@@ -288,10 +288,10 @@ export class Machine<A, E> {
       const transport = yield* this.plan.connect
       const client = yield* this.plan.prepare(transport)
       // Closing the connection ends it, too.
-      const watch = this.run(Effect.exit(transport.gone))
+      const watch = this.run(transport.gone)
       const gone = watch.pollUnsafe()
       if (gone === undefined) return new Member(client, scope, watch, this.now)
-      return yield* Effect.fail(this.error(ClientReason.lost(Exit.isSuccess(gone) ? gone.value : gone)))
+      return yield* Effect.fail(this.error(ClientReason.lost(gone)))
     })
   }
 

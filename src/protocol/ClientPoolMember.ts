@@ -9,13 +9,13 @@ export class Member<out A> {
   readonly client: A
   readonly scope: Scope.Closeable
   /** Ends when the connection is gone. */
-  readonly watch: Fiber.Fiber<unknown>
+  readonly watch: Fiber.Fiber<unknown, unknown>
   /** Milliseconds since the epoch, as below. */
   readonly madeAt: number
   usedAt: number
   use: Use = "Idle"
 
-  constructor(client: A, scope: Scope.Closeable, watch: Fiber.Fiber<unknown>, now: number) {
+  constructor(client: A, scope: Scope.Closeable, watch: Fiber.Fiber<unknown, unknown>, now: number) {
     this.client = client
     this.scope = scope
     this.watch = watch

@@ -38,7 +38,7 @@ interface Waiter<A, E> {
 interface Made<A> {
   readonly client: A
   /** Ends when the connection is gone. */
-  readonly watch: Fiber.Fiber<Exit.Exit<void, TransportError>>
+  readonly watch: Fiber.Fiber<void, TransportError>
 }
 
 type Step<E> = (
@@ -178,7 +178,8 @@ export class Keeper<A, E> {
       const transport = yield* this.plan.connect
       const client = yield* this.plan.prepare(transport)
       // Closing the connection ends it, too.
-      const watch = yield* Effect.forkDetach(Effect.exit(transport.gone), now)
+      // Nothing else is in that fiber: whoever watches it hears in the very step that ends it.
+      const watch = yield* Effect.forkDetach(transport.gone, now)
       const gone = watch.pollUnsafe()
       if (gone !== undefined) return yield* Effect.fail(this.lost(gone))
       return { client, watch }
@@ -290,8 +291,8 @@ export class Keeper<A, E> {
     return Effect.fail(new PersistentClientError({ endpoint: this.plan.endpoint, reason }))
   }
 
-  private lost(gone: Exit.Exit<Exit.Exit<void, TransportError>>): PersistentClientError {
-    const reason = ClientReason.lost(Exit.isSuccess(gone) ? gone.value : gone)
+  private lost(gone: Exit.Exit<void, TransportError>): PersistentClientError {
+    const reason = ClientReason.lost(gone)
     return new PersistentClientError({ endpoint: this.plan.endpoint, reason })
   }
 }

@@ -1,11 +1,13 @@
 /** A history as a sequence diagram: a column for each host, time goes down. As text for a terminal, as SVG for a report. */
-import { describe, type Entry, type History, isLocal } from "./History.ts"
+import { describe, type Entry, type History, isLocal, type Kind } from "./History.ts"
 import * as Nanos from "./Nanos.ts"
 import { escaped } from "../result/HtmlText.ts"
 
 export interface DiagramOptions {
   /** The newest so many entries. Default 40. */
   readonly entriesMax?: number | undefined
+  /** Only entries of these kinds; hosts of which nothing is left have no column. Default: all. */
+  readonly kinds?: ReadonlyArray<Kind> | undefined
 }
 
 const entriesMaxDefault = 40
@@ -16,10 +18,14 @@ interface Part {
   readonly earlier: number
 }
 
-const partOf = (history: History, { entriesMax = entriesMaxDefault }: DiagramOptions): Part => {
-  const entries = history.entries.slice(-entriesMax)
+const partOf = (history: History, { entriesMax = entriesMaxDefault, kinds }: DiagramOptions): Part => {
+  const { entries: all, length } = history
+  const wanted = kinds === undefined ? all : all.filter(({ kind }) => kinds.includes(kind))
+  const entries = wanted.slice(-entriesMax)
   const hosts = [...new Set(entries.flatMap(({ from, to }) => [from, to]))]
-  return { hosts, entries, earlier: history.length - entries.length }
+  // Of which kinds those are that were forgotten, nobody knows.
+  const forgotten = kinds === undefined ? length - all.length : 0
+  return { hosts, entries, earlier: forgotten + wanted.length - entries.length }
 }
 
 // --- text -----------------------------------------------------------------------------------------------

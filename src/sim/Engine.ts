@@ -11,6 +11,8 @@ export interface EngineOptions {
   readonly seed: Seed
   /** Operations between two yields that are put in, on average; infinite for none. */
   readonly yieldEvery: number
+  /** Operations of a fiber, from the one that resumes it, between which none is put in. */
+  readonly yieldAfter: number
   /** Nanoseconds that a step takes. */
   readonly stepNanos: number
   readonly stepsMax: number
@@ -194,8 +196,8 @@ export class Engine {
       if (!this.isRunning) this.touched("a fiber went on, and nobody in the world had resumed it", fiber)
       this.meet(fiber, machine)
     }
-    // What resumes a fiber is its first operation: Effect's own scheduler never cuts that, and it is what the fiber was handed.
-    if (--this.untilYield > 0 || currentOpCount === 1) return currentOpCount >= fiber.cache.maxOpsBeforeYield
+    if (--this.untilYield > 0 || currentOpCount <= this.options.yieldAfter)
+      return currentOpCount >= fiber.cache.maxOpsBeforeYield
     this.untilYield = this.drawYield()
     return this.isRunning
   }

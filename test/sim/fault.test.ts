@@ -327,4 +327,15 @@ describe("a failing run", () => {
     assert.match(svg, /^<svg .*<\/svg>$/s)
     assert.strictEqual(svg.split("<text").length, svg.split("</text>").length)
   })
+
+  it("is drawn in part: some kinds only, and only the hosts that those concern", () => {
+    const { history } = failing()
+    const [head, ...lines] = Diagram.text(history, { kinds: ["Fault"] }).split("\n")
+    const faults = history.entries.filter(({ kind }) => kind === "Fault")
+    assert.isAbove(faults.length, 0)
+    assert.strictEqual(lines.length, faults.length)
+    for (const line of lines) assert.match(line, /! /)
+    assert.sameMembers(head!.trim().split(/ +/), [...new Set(faults.map(({ from }) => from))])
+    assert.strictEqual(Diagram.text(history, { kinds: ["Refusal"] }), "")
+  })
 })

@@ -109,7 +109,7 @@ describe("an interrupted receiver loses nothing", () => {
     it(name, () => {
       let interruptions = 0
       for (let seed = 0; seed < 60; seed++) {
-        const run = World.run(program, { seed, yieldEvery: 3, link: { segmentation: 0.3 } })
+        const run = World.run(program, { seed, yieldEvery: 3, yieldAfter: 1, link: { segmentation: 0.3 } })
         const { all: got, interrupted } = valueOf(run)
         assert.strictEqual(got, all, `seed ${seed}`)
         interruptions += interrupted

@@ -166,7 +166,7 @@ const stopping = Effect.gen(function* () {
 describe("pieces in a failing world", () => {
   it.sim(
     "a persistent client is there again when all is well",
-    { seeds: 60, expect: nothingIsLeft },
+    { seeds: 60, first: [640], yieldAfter: 1, expect: nothingIsLeft },
     persistent
   )
 
@@ -174,6 +174,7 @@ describe("pieces in a failing world", () => {
     "a memcached is one thing, whoever asks",
     {
       seeds: 60,
+      yieldAfter: 1,
       expect: ({ exit }) => assert.isTrue(Exit.isSuccess(exit))
     },
     memcached
@@ -181,7 +182,7 @@ describe("pieces in a failing world", () => {
 
   it.sim(
     "a server that is stopped lets go of everybody",
-    { seeds: 60, expect: nothingIsLeft, timeMax: "1 minute" },
+    { seeds: 60, yieldAfter: 1, expect: nothingIsLeft, timeMax: "1 minute" },
     stopping
   )
 })

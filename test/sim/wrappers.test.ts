@@ -17,6 +17,7 @@ describe("wrappers in a failing world", () => {
     {
       seeds: 60,
       yieldEvery: 20,
+      yieldAfter: 1,
       expect: ({ exit }) => assert.isTrue(Exit.isSuccess(exit))
     },
     wrappers
