@@ -1,6 +1,7 @@
 import * as net from "node:net"
 import type * as tls from "node:tls"
 import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
@@ -44,13 +45,13 @@ export const connect = Effect.fn("NodeReactor.connect")(function* (
 ): Effect.fn.Return<Transport, ConnectError, Scope.Scope> {
   const scope = yield* Effect.scope
   const connecting = new Connecting(site, endpoint)
+  const duration = Duration.fromInputUnsafe(endpoint.timeout ?? timeoutDefault)
+  // Whoever has a clock of its own asks for none: a race costs two fibers.
+  const inTime = Duration.isFinite(duration)
+    ? Effect.timeoutOrElse(connecting.open, { duration, orElse: () => Effect.fail(connecting.timedOut) })
+    : connecting.open
   return yield* Effect.uninterruptibleMask((restore) =>
-    restore(
-      Effect.timeoutOrElse(connecting.open, {
-        duration: endpoint.timeout ?? timeoutDefault,
-        orElse: () => Effect.fail(connecting.timedOut)
-      })
-    ).pipe(
+    restore(inTime).pipe(
       Effect.onExit((exit) => connecting.keepOnly(Exit.isSuccess(exit) ? exit.value : undefined)),
       Effect.mapError((reason) => connecting.error(reason)),
       Effect.tap((transport) => Scope.addFinalizer(scope, transport.close))

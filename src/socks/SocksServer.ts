@@ -3,11 +3,12 @@
  *
  * No open proxy: by default it serves this machine only, and leads to the public internet only (`SocksRules`).
  */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import { Deadlines } from "../protocol/Deadlines.ts"
 import * as Forward from "../protocol/Forward.ts"
 import * as Idle from "../protocol/Idle.ts"
 import type { Protocol } from "../protocol/Protocol.ts"
@@ -21,6 +22,7 @@ import * as SocksAssociate from "./SocksAssociate.ts"
 import * as SocksBind from "./SocksBind.ts"
 import type { SocksError } from "./SocksError.ts"
 import { type Asking, receiveRequest } from "./SocksHandshake.ts"
+import { within } from "./SocksPatience.ts"
 import * as SocksReply from "./SocksReply.ts"
 import { SocksRules } from "./SocksRules.ts"
 import * as SocksTarget from "./SocksTarget.ts"
@@ -30,9 +32,9 @@ import { SocksUsers } from "./SocksUsers.ts"
 export const port = 1080
 
 export interface Options {
-  /** From the connection to its whole request. Default 30 seconds. */
+  /** From the connection to its whole request; passes up to a sixteenth late. Default 30 seconds. */
   readonly handshakeTimeout?: Duration.Input | undefined
-  /** Looking a name up and connecting. Default 30 seconds. */
+  /** Looking a name up and connecting; passes up to a sixteenth late. Default 30 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
   /** Until somebody connects to a port that was bound. Default 2 minutes. */
   readonly bindTimeout?: Duration.Input | undefined
@@ -59,20 +61,18 @@ export const protocol = (
       ? Forward.between(client, target)
       : idle((watched: Transport) => Forward.between(watched, target))(client)
 
-  const expired = Effect.fail(
-    new SocksTarget.NotGranted({ code: Socks5Wire.code.expired, detail: "no answer in time" })
-  )
+  const handshakes = new Deadlines(handshakeTimeout)
+  const connects = new Deadlines(connectTimeout)
+  // One clock for looking up and connecting: ours.
+  const connectOptions: Endpoint.ConnectOptions = { ...options.connect, timeout: Duration.infinity }
 
   const connected = (rules: SocksRules["Service"], wish: SocksTarget.Wish) =>
-    SocksTarget.addressesOf(rules, wish, addressesMax).pipe(
-      Effect.flatMap((addresses) =>
-        Effect.mapError(
-          SocksTarget.connect(addresses, wish.port, { ...options.connect, timeout: connectTimeout }),
-          (error) =>
-            new SocksTarget.NotGranted({ code: SocksReply.codeOf(error.reason), detail: error.message })
-        )
-      ),
-      Effect.timeoutOrElse({ duration: connectTimeout, orElse: () => expired })
+    Effect.flatMap(SocksTarget.addressesOf(rules, wish, addressesMax), (addresses) =>
+      Effect.mapError(
+        SocksTarget.connect(addresses, wish.port, connectOptions),
+        (error) =>
+          new SocksTarget.NotGranted({ code: SocksReply.codeOf(error.reason), detail: error.message })
+      )
     )
 
   const serve = Effect.fnUntraced(function* (
@@ -90,7 +90,7 @@ export const protocol = (
     }
     switch (command) {
       case "connect": {
-        const target = yield* orGone(client, connected(rules, wish))
+        const target = yield* within(connects, connected(rules, wish), { expired, client })
         yield* say(target.local)
         return yield* relay(client, target)
       }
@@ -120,9 +120,9 @@ export const protocol = (
     if (!(yield* rules.admits(client.peer))) {
       return yield* Effect.logDebug("socks: the rules do not admit the client")
     }
-    const asking = yield* receiveRequest(client, yield* SocksUsers).pipe(
-      Effect.timeoutOrElse({ duration: handshakeTimeout, orElse: () => Effect.succeed(undefined) })
-    )
+    const asking = yield* within(handshakes, receiveRequest(client, yield* SocksUsers), {
+      expired: Effect.undefined
+    })
     if (asking === undefined) return
     const { command, host, port, version } = asking.request
     const place = `${typeof host === "string" ? host : NetAddress.formatUrlHost(host)}:${port}`
@@ -137,6 +137,10 @@ export const protocol = (
     )
   })
 }
+
+const expired = Effect.suspend(() =>
+  Effect.fail(new SocksTarget.NotGranted({ code: Socks5Wire.code.expired, detail: "no answer in time" }))
+)
 
 /** A port that cannot be opened is ours to mend; the client hears that it failed. */
 const opened = <A, E, R>(opening: Effect.Effect<A, E | ListenError, R>) =>

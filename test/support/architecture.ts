@@ -262,6 +262,8 @@ export const nothingAmbient: Rule = (tree) =>
 /** Where effects are run outside `node/`: in callbacks that a reactor calls inside an event, each with its own context. */
 export const runsEffects: ReadonlyMap<string, string> = new Map([
   ["reactor/ReceiveLoop.ts", "the consumer's effect runs inside the event that brought the bytes"],
+  ["reactor/Waiters.ts", "who only watches for an end has no fiber that waits"],
+  ["protocol/Forward.ts", "the end of one direction is passed on inside the event that brought it"],
   ["result/DeferredScope.ts", "Deferreds live at the edge of events, where no fiber is"],
   ["reactor/Timers.ts", "a call is scheduled, and made, outside of any fiber"],
   [
