@@ -63,6 +63,7 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
   /** Nothing that comes can be understood any more. */
   private isDeaf = false
   private isHeld = false
+  private isKept = false
   /** The peer has said that it asks no more. */
   private isLastAsked = false
   /** Bytes that had come when it was last at rest, and when that was. */
@@ -112,11 +113,18 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
     if (exchanges.length === 1) {
       endDeadline(this)
       server.answer(exchange)
+      if (!exchange.response.writableEnded) this.keep()
     } else if (exchanges.length > waitingMax && !this.isHeld) {
       this.isHeld = true
       stream.on("resume", this.hold)
       stream.pause()
     }
+  }
+
+  private keep(): void {
+    if (this.isKept) return
+    this.isKept = true
+    NodeHttpSocket.keep(this.transport, this.stream)
   }
 
   /** Node resumes it for each body that it reads, even if that is over. */
@@ -139,9 +147,10 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
     if (!exchange.response.writableEnded) exchange.lose()
     if (this.ending || this.stream.destroyed || index !== 0) return
     const [next] = exchanges
-    if (next !== undefined) this.server.answer(next)
-    else if (this.isClosing) this.end()
-    else this.rest()
+    if (this.isClosing && next === undefined) return this.end()
+    this.keep()
+    if (next === undefined) this.rest()
+    else this.server.answer(next)
     if (exchanges.length <= waitingMax / 2) this.release()
   }
 
@@ -177,6 +186,7 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
   /** What comes of it keeps nothing of HTTP: there may be many, for long. */
   private give(exchange: NodeHttpExchange): Effect.Effect<NodeHttpSwitched> {
     const { exchanges, server, stream } = this
+    this.keep()
     exchange.response.detachSocket(exchange.request.socket)
     exchanges.length = 0
     this.ending = true

@@ -185,6 +185,7 @@ export class NodeHttpConnections implements ConnectionHost, Http2Host, PrefaceHo
   private serve(transport: Closeable, isHttp2: boolean): HttpConnection {
     const stream = NodeHttpSocket.of(transport, this.run)
     if (isHttp2) {
+      NodeHttpSocket.keep(transport, stream)
       const connection = new NodeHttp2Connection(transport, stream, this, this.sessionOptions)
       this.keep(connection)
       return connection

@@ -31,6 +31,16 @@ export const back = (transport: Closeable, stream: Duplex): Effect.Effect<Closea
   return Effect.sync(() => (transport as NodeTransport).retaken())
 }
 
+/**
+ * It lasts longer than one answer that leaves at once. Only now is the system asked who the peer is, for those that want to
+ * know when the connection has gone, and told not to delay what is written: nothing delays the first (RFC 896).
+ */
+export const keep = (transport: Closeable, stream: Duplex): void => {
+  if (!(transport instanceof NodeTransport)) return
+  transport.keepPeer()
+  if (transport.shared.noDelay === true && stream instanceof net.Socket) stream.setNoDelay(true)
+}
+
 /** For nghttp2, which takes what the stream holds already in a moment, and reads past it from then on. */
 export const hold = (stream: Duplex): void => {
   if (!(stream instanceof net.Socket)) return
@@ -56,7 +66,10 @@ export const bytesWritten = (stream: Duplex): number =>
   stream instanceof net.Socket || stream instanceof HttpDuplex ? stream.bytesWritten : 0
 
 const takeSocket = (transport: NodeTransport, run: Run): net.Socket | undefined => {
-  if (isFresh(transport)) return released(transport, transport.carrier)
+  if (transport.isNew || isFresh(transport)) {
+    transport.release()
+    return transport.carrier
+  }
   const received = takeReceived(transport, run)
   if (received === undefined) return undefined
   let socket: net.Socket | undefined
@@ -74,7 +87,7 @@ const takeSocket = (transport: NodeTransport, run: Run): net.Socket | undefined 
     for (const bytes of received.toReversed()) run(transport.unread(bytes))
     return undefined
   }
-  released(transport, socket)
+  transport.release()
   for (const bytes of received.toReversed()) socket.unshift(bytes)
   return socket
 }
@@ -86,12 +99,6 @@ const isFresh = ({ carrier, security }: NodeTransport): boolean =>
   carrier.bytesWritten === 0 &&
   carrier.readable &&
   carrier.writable
-
-const released = (transport: NodeTransport, socket: net.Socket): net.Socket => {
-  transport.release()
-  if (transport.shared.noDelay === true) socket.setNoDelay(true)
-  return socket
-}
 
 /** What came before anybody was there to read it; undefined if the input is over: then the transport knows best. */
 const takeReceived = (transport: NodeTransport, run: Run): ReadonlyArray<Uint8Array> | undefined => {

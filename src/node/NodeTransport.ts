@@ -60,7 +60,7 @@ export class NodeTransport extends StreamTransport implements Timed {
   readonly carrier: net.Socket
   readonly ends: NodeAddress.Ends
   private ended = false
-  private released = false
+  private stage: "New" | "Begun" | "Released" = "New"
   private writes: "None" | "One" | "More" = "None"
   deadline: Timed["deadline"] = undefined
   private flushed = false
@@ -70,7 +70,8 @@ export class NodeTransport extends StreamTransport implements Timed {
     shared: Shared,
     ends: NodeAddress.Ends,
     security: Tls.Security = Tls.plain,
-    carrier: net.Socket = socket
+    carrier: net.Socket = socket,
+    begins: "Now" | "Later" = "Now"
   ) {
     super(shared.turn, shared.limits)
     this.shared = shared
@@ -79,10 +80,37 @@ export class NodeTransport extends StreamTransport implements Timed {
     this.security = security
     this.ends = ends
     ;(socket as Linked)[transportOf] = this
+    if (begins === "Now") this.begin()
+  }
+
+  /**
+   * One that `begin` is called for in the same event, behind whoever takes it: HTTP has the socket then, and most of what is done
+   * for a transport would be undone for nothing.
+   */
+  static accepted(socket: net.Socket, shared: Shared, ends: NodeAddress.Ends): NodeTransport {
+    return new NodeTransport(socket, shared, ends, Tls.plain, socket, "Later")
+  }
+
+  /** Listens to its socket, unless that was given away. */
+  begin(): void {
+    if (this.stage !== "New") return
+    this.stage = "Begun"
+    this.keepPeer()
+    const socket = this.socket
     socket.on("data", onData)
     socket.on("end", onEnd)
     socket.on("error", onError)
     socket.on("close", onClose)
+  }
+
+  /** Before anything is done that the system forgets the peer over. */
+  keepPeer(): void {
+    this.ends.keepPeer?.()
+  }
+
+  /** As it was accepted, in the event in which it was: nothing was read, and nothing written. */
+  get isNew(): boolean {
+    return this.stage === "New" && this.writes === "None" && this.socket.writable
   }
 
   get local(): NetAddress.SocketAddress {
@@ -127,6 +155,7 @@ export class NodeTransport extends StreamTransport implements Timed {
 
   protected resetNow(): void {
     endDeadline(this)
+    this.keepPeer()
     const { carrier, socket } = this
     // A UNIX socket has no reset.
     if (typeof carrier.remotePort === "number" && !this.ending) {
@@ -174,6 +203,7 @@ export class NodeTransport extends StreamTransport implements Timed {
   }
 
   protected secure(options: Tls.Upgrade, hello: Tls.Hello): Effect.Effect<Secured, TransportReason> {
+    this.keepPeer()
     // Node feeds a TLS socket what it finds in the socket below.
     for (const bytes of hello.toReversed()) this.socket.unshift(bytes)
     return this.shared.secure(this, this.socket, options)
@@ -186,6 +216,7 @@ export class NodeTransport extends StreamTransport implements Timed {
 
   /** Moves the socket to another thread by `post`, which throws if that cannot be. */
   handOver(post: (socket: net.Socket) => void): TransportReason | undefined {
+    this.keepPeer()
     // What was sent in this turn would be lost: it counts as sent.
     this.flush()
     const reason = move(this.socket, "connection", post, this.obstacle)
@@ -197,17 +228,22 @@ export class NodeTransport extends StreamTransport implements Timed {
 
   /** Node refuses a socket that was read or written, but tells by bytes alone. */
   private get obstacle(): string | undefined {
-    if (this.released) return "it went on under TLS"
+    if (this.stage === "Released") return "it went on under TLS"
     if (this.writes !== "None") return "bytes were sent on it"
     return this.socket.writableEnded ? "its sending side has ended" : undefined
   }
 
-  /** Gives the socket away, without a listener of ours but the one that keeps an error from being fatal. */
+  /** Gives the socket away, which may forget its peer, without a listener of ours but the one that keeps an error from being fatal. */
   release(): void {
-    this.released = true
-    const socket = this.socket
-    socket.off("data", onData)
-    socket.off("end", onEnd)
+    const { socket, stage } = this
+    this.stage = "Released"
+    if (stage === "New") {
+      socket.on("error", onError)
+      socket.on("close", onClose)
+    } else {
+      socket.off("data", onData)
+      socket.off("end", onEnd)
+    }
     socket.off("drain", onDrain)
   }
 

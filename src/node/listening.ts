@@ -35,10 +35,14 @@ export const addressOf = (server: net.Server): NetAddress.SocketAddress => {
 }
 
 /** The ends of a connection that was accepted at `address`. */
-export const acceptedEnds = (socket: net.Socket, address: NetAddress.SocketAddress): NodeAddress.Ends =>
+export const acceptedEnds = (
+  socket: net.Socket,
+  address: NetAddress.SocketAddress,
+  keeps?: "Now" | "Later"
+): NodeAddress.Ends =>
   NetAddress.isUnixPathAddress(address)
     ? { local: address, peer: unnamed }
-    : new NodeAddress.TcpEnds(socket, address)
+    : new NodeAddress.TcpEnds(socket, address, keeps)
 
 const unnamed = NetAddress.unixPathAddress("")
 
@@ -80,7 +84,10 @@ export const open = (site: NodeSite, opening: Opening): Effect.Effect<NodeListen
     let listener: NodeListener | undefined
     const server = net.createServer({ ...socketOptions(endpoint), noDelay: false }, (accepted) => {
       if (keepAlive !== undefined) keepSocketAlive(accepted, keepAlive)
-      listener!.accepted(new NodeTransport(accepted, shared, acceptedEnds(accepted, listener!.address)))
+      const ends = acceptedEnds(accepted, listener!.address, "Later")
+      const transport = NodeTransport.accepted(accepted, shared, ends)
+      listener!.accepted(transport)
+      transport.begin()
     })
     const onOpen = () => {
       server.off("error", refuse)
