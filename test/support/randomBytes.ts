@@ -15,6 +15,9 @@ export const numbers = (seed: number): ((below: number) => number) => {
 /** How many inputs a fuzzing test throws. `FUZZ_INPUTS=20000000 npx vitest run ...` is an hour's worth. */
 export const inputsCount = (byDefault: number): number => Number(process.env["FUZZ_INPUTS"] ?? byDefault)
 
+/** Other inputs than those of every run: `FUZZ_SEED=8`. */
+const seed = Number(process.env["FUZZ_SEED"] ?? 7)
+
 /** Calls `use` with inputs made of the words of a protocol, bytes by chance, and changes to examples. */
 export const fuzz = (
   options: {
@@ -24,7 +27,7 @@ export const fuzz = (
   },
   use: (input: Uint8Array, below: (bound: number) => number) => void
 ): void => {
-  const below = numbers(7)
+  const below = numbers(seed)
   const pick = <A>(of: ReadonlyArray<A>): A => of[below(of.length)]!
   const made = [
     () => Buffer.from(Array.from({ length: below(12) }, () => pick(options.words)).join(""), "latin1"),
