@@ -4,8 +4,10 @@ import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import * as EndpointFormat from "../reactor/EndpointFormat.ts"
 import * as Errno from "../reactor/Errno.ts"
@@ -38,8 +40,18 @@ type Built = Inet | Endpoint.UnixClient
 
 const timeoutDefault = "30 seconds"
 
-/** Connects; the scope's end closes the connection. */
-export const connect = Effect.fn("NodeReactor.connect")(function* (
+/** Connects; the scope's end closes the connection. A span costs a tenth of all that: only where somebody listens. */
+export const connect = (
+  site: NodeSite,
+  endpoint: Built
+): Effect.Effect<Transport, ConnectError, Scope.Scope> =>
+  Effect.suspend(() =>
+    Fiber.getCurrent()!.context.mapUnsafe.has(Tracer.Tracer.key)
+      ? Effect.withSpan(opened(site, endpoint), "NodeReactor.connect")
+      : opened(site, endpoint)
+  )
+
+const opened = Effect.fnUntraced(function* (
   site: NodeSite,
   endpoint: Built
 ): Effect.fn.Return<Transport, ConnectError, Scope.Scope> {

@@ -1,6 +1,7 @@
 /** Reads a message of a SOCKS conversation; what comes behind it stays for whoever reads next. */
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import type { TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
 import { Ended, SocksError } from "./SocksError.ts"
@@ -13,14 +14,17 @@ export const receive = Effect.fnUntraced(function* <A>(
   transport: Transport,
   parse: Parse<A>
 ): Effect.fn.Return<A, SocksError | TransportError> {
-  let bytes: Uint8Array = new Uint8Array(0)
+  const receiving = Pull.catchDone(transport.receive, ended)
+  // No message is empty.
+  let bytes = yield* receiving
   for (;;) {
-    const parsed = yield* Effect.fromResult(parse(bytes))
-    if (parsed !== undefined) {
-      if (parsed.size < bytes.length) yield* transport.unread(bytes.subarray(parsed.size))
-      return parsed.value
+    const parsed = parse(bytes)
+    if (Result.isFailure(parsed)) return yield* parsed.failure
+    const found = parsed.success
+    if (found !== undefined) {
+      if (found.size < bytes.length) yield* transport.unread(bytes.subarray(found.size))
+      return found.value
     }
-    const piece = yield* Pull.catchDone(transport.receive, ended)
-    bytes = bytes.length === 0 ? piece : joined(bytes, piece)
+    bytes = joined(bytes, yield* receiving)
   }
 })

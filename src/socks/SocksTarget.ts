@@ -30,20 +30,25 @@ export const addressesOf = Effect.fnUntraced(function* (
   wish: Wish,
   addressesMax = addressesMaxDefault
 ): Effect.fn.Return<Arr.NonEmptyReadonlyArray<NetAddress.IpAddress>, NotGranted, Reactor> {
+  const { host } = wish
+  if (typeof host !== "string") {
+    if (yield* rules.reaches({ ...wish, address: host })) return [host]
+    return yield* forbidden()
+  }
   const reactor = yield* Reactor
-  const found: ReadonlyArray<NetAddress.IpAddress> =
-    typeof wish.host !== "string"
-      ? [wish.host]
-      : yield* Effect.mapError(
-          reactor.resolve(wish.host),
-          (error) => new NotGranted({ code: Socks5Wire.code.hostUnreachable, detail: error.message })
-        )
+  const found = yield* Effect.mapError(
+    reactor.resolve(host),
+    (error) => new NotGranted({ code: Socks5Wire.code.hostUnreachable, detail: error.message })
+  )
   const reachable = yield* Effect.filter(found.slice(0, addressesMax), (address) =>
     rules.reaches({ ...wish, address })
   )
   if (Arr.isReadonlyArrayNonEmpty(reachable)) return reachable
-  return yield* new NotGranted({ code: Socks5Wire.code.forbidden, detail: "the rules forbid the address" })
+  return yield* forbidden()
 })
+
+const forbidden = () =>
+  new NotGranted({ code: Socks5Wire.code.forbidden, detail: "the rules forbid the address" })
 
 /** Connects to the first of these very addresses that answers; closed with the scope. */
 export const connect = (

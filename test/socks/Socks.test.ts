@@ -111,6 +111,29 @@ describe("a proxy", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("waits so long for a target, and only as long as the client is there", () =>
+    Effect.gen(function* () {
+      const { dial, network, server } = yield* proxied()
+      // By SOCKS 4, to where nobody ever answers.
+      const request = Uint8Array.of(4, 1, 0, 7, 8, 8, 4, 4, 0)
+      const asking = Effect.tap(dial, (client) => client.send(request))
+      const patient = yield* asking
+      const lost = yield* asking
+      yield* network.settled
+      assert.strictEqual(server.counts.value.open, 2)
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(server.counts.value.open, 2)
+      yield* lost.abort
+      yield* network.settled
+      assert.strictEqual(server.counts.value.open, 1)
+      yield* TestClock.adjust("12 seconds")
+      yield* network.settled
+      assert.deepStrictEqual([...(yield* patient.receive)].slice(0, 2), [0, 91])
+      assert.strictEqual(yield* read(patient), "<end>")
+      assert.deepInclude(server.counts.value, { failed: 0 })
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("closes what nothing passes through, where that is asked for", () =>
     Effect.gen(function* () {
       const { network, through } = yield* proxied({ idleTimeout: "1 minute" })
