@@ -34,22 +34,22 @@ const inetAddress = (host: string, port: number): NetAddress.InetAddress => {
 export interface Ends {
   readonly local: NetAddress.SocketAddress
   readonly peer: NetAddress.SocketAddress
-  /** Has the peer known from now on, whatever becomes of the socket. */
-  readonly keepPeer?: (() => void) | undefined
 }
 
 /**
- * The ends of a TCP socket, made into values when somebody asks. The peer is read from the system at once, unless `keepPeer` is
- * called later: a socket that was reset no longer knows it, and the report of that reset must name it.
+ * The ends of a TCP socket, made into values when somebody asks. The peer is read from the system at once: a
+ * socket that was reset no longer knows it, and the report of that reset must name it.
  */
 export class TcpEnds implements Ends {
   private readonly socket: net.Socket
-  private remote: Native | undefined = undefined
+  private readonly remoteAddress: string
+  private readonly remotePort: number
   private localAddress: NetAddress.SocketAddress | undefined = undefined
 
-  constructor(socket: net.Socket, listener?: NetAddress.SocketAddress, keeps: "Now" | "Later" = "Now") {
+  constructor(socket: net.Socket, listener?: NetAddress.SocketAddress) {
     this.socket = socket
-    if (keeps === "Now") this.keepPeer()
+    this.remoteAddress = socket.remoteAddress ?? "0.0.0.0"
+    this.remotePort = socket.remotePort ?? 0
     // A listener bound to one address knows the local end of all its connections.
     if (
       listener !== undefined &&
@@ -61,14 +61,7 @@ export class TcpEnds implements Ends {
   }
 
   get peer(): NetAddress.SocketAddress {
-    return fromNative(this.keepPeer())
-  }
-
-  keepPeer(): Native {
-    return (this.remote ??= {
-      address: this.socket.remoteAddress ?? "0.0.0.0",
-      port: this.socket.remotePort ?? 0
-    })
+    return fromNative({ address: this.remoteAddress, port: this.remotePort })
   }
 
   get local(): NetAddress.SocketAddress {

@@ -13,7 +13,7 @@ import { NodeHttpUpgrade } from "./NodeHttpUpgrade.ts"
 const connectionOf = Symbol("spindle/NodeHttpConnection")
 
 interface Linked extends Duplex {
-  [connectionOf]?: NodeHttpConnection | NodeHttpSwitched
+  [connectionOf]?: NodeHttpConnection | NodeHttpSwitched | undefined
   destroySoon?: (() => void) | undefined
 }
 
@@ -224,6 +224,10 @@ export class NodeHttpConnection implements HttpConnection, ExchangeHost, Timed {
     for (const exchange of this.exchanges) if (!exchange.response.writableEnded) exchange.lose()
     endDeadline(this)
     this.server.gone(this)
+    // Node's socket is promoted by V8, more often than not, before it is known to be garbage: what hangs on it would go along.
+    const { stream } = this
+    stream.destroySoon = destroySoonOf(stream)
+    stream[connectionOf] = undefined
   }
 
   // --- ending -------------------------------------------------------------------------------------------

@@ -31,13 +31,9 @@ export const back = (transport: Closeable, stream: Duplex): Effect.Effect<Closea
   return Effect.sync(() => (transport as NodeTransport).retaken())
 }
 
-/**
- * It lasts longer than one answer that leaves at once. Only now is the system asked who the peer is, for those that want to
- * know when the connection has gone, and told not to delay what is written: nothing delays the first (RFC 896).
- */
+/** It lasts longer than one answer that leaves at once: the system is not to delay what is written. Nothing delays the first (RFC 896). */
 export const keep = (transport: Closeable, stream: Duplex): void => {
   if (!(transport instanceof NodeTransport)) return
-  transport.keepPeer()
   if (transport.shared.noDelay === true && stream instanceof net.Socket) stream.setNoDelay(true)
 }
 

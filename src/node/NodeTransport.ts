@@ -95,17 +95,11 @@ export class NodeTransport extends StreamTransport implements Timed {
   begin(): void {
     if (this.stage !== "New") return
     this.stage = "Begun"
-    this.keepPeer()
     const socket = this.socket
     socket.on("data", onData)
     socket.on("end", onEnd)
     socket.on("error", onError)
     socket.on("close", onClose)
-  }
-
-  /** Before anything is done that the system forgets the peer over. */
-  keepPeer(): void {
-    this.ends.keepPeer?.()
   }
 
   /** As it was accepted, in the event in which it was: nothing was read, and nothing written. */
@@ -155,7 +149,6 @@ export class NodeTransport extends StreamTransport implements Timed {
 
   protected resetNow(): void {
     endDeadline(this)
-    this.keepPeer()
     const { carrier, socket } = this
     // A UNIX socket has no reset.
     if (typeof carrier.remotePort === "number" && !this.ending) {
@@ -203,7 +196,6 @@ export class NodeTransport extends StreamTransport implements Timed {
   }
 
   protected secure(options: Tls.Upgrade, hello: Tls.Hello): Effect.Effect<Secured, TransportReason> {
-    this.keepPeer()
     // Node feeds a TLS socket what it finds in the socket below.
     for (const bytes of hello.toReversed()) this.socket.unshift(bytes)
     return this.shared.secure(this, this.socket, options)
@@ -216,7 +208,6 @@ export class NodeTransport extends StreamTransport implements Timed {
 
   /** Moves the socket to another thread by `post`, which throws if that cannot be. */
   handOver(post: (socket: net.Socket) => void): TransportReason | undefined {
-    this.keepPeer()
     // What was sent in this turn would be lost: it counts as sent.
     this.flush()
     const reason = move(this.socket, "connection", post, this.obstacle)
@@ -233,7 +224,7 @@ export class NodeTransport extends StreamTransport implements Timed {
     return this.socket.writableEnded ? "its sending side has ended" : undefined
   }
 
-  /** Gives the socket away, which may forget its peer, without a listener of ours but the one that keeps an error from being fatal. */
+  /** Gives the socket away, without a listener of ours but the one that keeps an error from being fatal. */
   release(): void {
     const { socket, stage } = this
     this.stage = "Released"

@@ -35,14 +35,10 @@ export const addressOf = (server: net.Server): NetAddress.SocketAddress => {
 }
 
 /** The ends of a connection that was accepted at `address`. */
-export const acceptedEnds = (
-  socket: net.Socket,
-  address: NetAddress.SocketAddress,
-  keeps?: "Now" | "Later"
-): NodeAddress.Ends =>
+export const acceptedEnds = (socket: net.Socket, address: NetAddress.SocketAddress): NodeAddress.Ends =>
   NetAddress.isUnixPathAddress(address)
     ? { local: address, peer: unnamed }
-    : new NodeAddress.TcpEnds(socket, address, keeps)
+    : new NodeAddress.TcpEnds(socket, address)
 
 const unnamed = NetAddress.unixPathAddress("")
 
@@ -84,7 +80,7 @@ export const open = (site: NodeSite, opening: Opening): Effect.Effect<NodeListen
     let listener: NodeListener | undefined
     const server = net.createServer({ ...socketOptions(endpoint), noDelay: false }, (accepted) => {
       if (keepAlive !== undefined) keepSocketAlive(accepted, keepAlive)
-      const ends = acceptedEnds(accepted, listener!.address, "Later")
+      const ends = acceptedEnds(accepted, listener!.address)
       const transport = NodeTransport.accepted(accepted, shared, ends)
       listener!.accepted(transport)
       transport.begin()

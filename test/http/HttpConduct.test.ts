@@ -11,6 +11,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import {
   bodyOf,
@@ -412,6 +413,30 @@ describe("defects", () => {
       const answer = yield* ask(get("/"))
       assert.strictEqual(statusOf(answer), "500")
       assert.notInclude(answer, "secret")
+    })
+  )
+})
+
+describe("the peer of a request", () => {
+  it.live("is known when its connection was reset meanwhile", () =>
+    Effect.gen(function* () {
+      const gate = yield* makeGate
+      const told = yield* Deferred.make<Option.Option<string>>()
+      const routes = HttpRouter.add(
+        "GET",
+        "/",
+        Effect.flatMap(HttpServerRequest, (request) =>
+          Effect.andThen(Deferred.succeed(gate.begun, undefined), Effect.never).pipe(
+            Effect.onInterrupt(() => Deferred.succeed(told, request.remoteAddress))
+          )
+        )
+      )
+      const { connect } = yield* serving("tcp", {}, served(routes))
+      const transport = yield* connect
+      yield* transport.send(get("/", ""))
+      yield* Deferred.await(gate.begun)
+      yield* transport.abort
+      assert.deepStrictEqual(yield* Deferred.await(told), Option.some("127.0.0.1"))
     })
   )
 })
