@@ -15,6 +15,7 @@ import * as AmpWire from "../../src/amp/AmpWire.ts"
 import type { Transport } from "../../src/reactor/Transport.ts"
 import { now, observed, serve } from "../protocol/serving.ts"
 import { fuzz, inputsCount } from "../support/randomBytes.ts"
+import { valueParts } from "./valueParts.ts"
 import { bytesOf, group, world } from "./conversing.ts"
 
 const pair = (key: string, value: string) =>
@@ -144,29 +145,10 @@ describe("arguments", () => {
     // None came with it.
     Descriptor: [check(AmpArgument.Descriptor), ["0"]]
   }
-  const parts = [
-    "0",
-    "1",
-    "9",
-    "-",
-    "+",
-    ".",
-    "e",
-    "E",
-    "inf",
-    "nan",
-    "T",
-    ":",
-    "\0\x01",
-    "\0\0",
-    "/",
-    "..",
-    " "
-  ]
   for (const [name, [use, examples]] of Object.entries(types)) {
     it(`${name}: what is read is written and read again as the same`, () => {
       let read = 0
-      fuzz({ words: parts, examples, inputs: Math.ceil(inputsCount(20_000) / 20) }, (input) => {
+      fuzz({ words: valueParts, examples, inputs: Math.ceil(inputsCount(20_000) / 20) }, (input) => {
         if (use(input)) read++
       })
       assert.strictEqual(read > 0, name !== "Descriptor")

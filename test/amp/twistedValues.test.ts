@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as AmpArgument from "../../src/amp/AmpArgument.ts"
 import { describePeer, twisted } from "../support/peers.ts"
 import { fuzz, inputsCount } from "../support/randomBytes.ts"
+import { valueParts } from "./valueParts.ts"
 
 /** Reads lines of a type and bytes; writes what `toString(fromString(bytes))` is, or why it is nothing. */
 const script = `
@@ -237,26 +238,10 @@ describePeer(twisted(), (python) => {
     const inputs: Array<readonly [string, Uint8Array]> = []
     for (const type of Object.keys(types)) {
       const examples = [...exact[type]!, ...(normalized[type] ?? [])].filter((text) => text.length < 400)
-      const words = [
-        "0",
-        "1",
-        "-",
-        "+",
-        ".",
-        "e",
-        "E",
-        "inf",
-        "nan",
-        "T",
-        ":",
-        "\0\x01",
-        "\0\0",
-        "/",
-        "..",
-        "_",
-        " "
-      ]
-      fuzz({ words, examples, inputs: inputsCount(300) }, (bytes) => void inputs.push([type, bytes]))
+      fuzz(
+        { words: valueParts, examples, inputs: inputsCount(300) },
+        (bytes) => void inputs.push([type, bytes])
+      )
     }
     let read = 0
     twistedOf(inputs).forEach((there, i) => {

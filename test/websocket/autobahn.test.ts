@@ -1,11 +1,10 @@
 /** Autobahn on asyncio, both sides: the library whose cases everybody takes. */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as NodeReactor from "../../src/node/NodeReactor.ts"
-import * as WebSocketClient from "../../src/websocket/WebSocketClient.ts"
 import * as Child from "../support/child.ts"
 import { inetOf } from "../support/endpoints.ts"
 import { describePeer, pythonWith } from "../support/peers.ts"
+import { echoedBy } from "./echoedBy.ts"
 import { echo, serving } from "./webSocketKit.ts"
 
 const deflate = `
@@ -84,17 +83,8 @@ describePeer(pythonWith("autobahn", "python3-autobahn"), (python) => {
     it.live(`as our client's server, compression: ${compression || "none"}`, () =>
       Effect.gen(function* () {
         const child = yield* Child.spawn(python, ["-u", "-c", server, compression])
-        const [, port] = yield* child.says(/port (\d+)/)
-        const socket = yield* WebSocketClient.connect(`ws://127.0.0.1:${port}/`, { compression: true })
-        assert.strictEqual(socket.isCompressed, compression !== "")
-        for (const message of ["", "grüße", "x".repeat(200_000)]) {
-          yield* socket.send(message)
-          assert.strictEqual(yield* socket.receive, message)
-        }
-        yield* socket.pingPong
-        yield* socket.close(4_002)
-        assert.deepInclude(yield* socket.closed, { code: 4_002, isClean: true })
-      }).pipe(Effect.scoped, Effect.provide(NodeReactor.layer))
+        yield* echoedBy(child, compression !== "")
+      }).pipe(Effect.scoped)
     )
   }
 })
