@@ -4,7 +4,6 @@ import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -45,8 +44,8 @@ export const connect = (
   site: NodeSite,
   endpoint: Built
 ): Effect.Effect<Transport, ConnectError, Scope.Scope> =>
-  Effect.suspend(() =>
-    Fiber.getCurrent()!.context.mapUnsafe.has(Tracer.Tracer.key)
+  Effect.withFiber((fiber) =>
+    fiber.context.mapUnsafe.has(Tracer.Tracer.key)
       ? Effect.withSpan(opened(site, endpoint), "NodeReactor.connect")
       : opened(site, endpoint)
   )
