@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Datagram, Message, Outgoing } from "../reactor/Datagram.ts"
 import type { DatagramError } from "../reactor/ReactorError.ts"
-import * as ReplyGuard from "./ReplyGuard.ts"
+import * as ReplyGuard from "../protocol/ReplyGuard.ts"
 import type { Answer } from "./SmallService.ts"
 
 export interface Counts {

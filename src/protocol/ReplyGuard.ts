@@ -22,6 +22,8 @@ export interface Options {
   readonly peersMax?: number | undefined
   /** Ports that get no answer besides `answering`. Default none. */
   readonly ports?: Iterable<number> | undefined
+  /** Addresses that get any number of answers, as far as their ports may be answered. Default none. */
+  readonly isUnlimited?: ((address: NetAddress.IpAddress) => boolean) | undefined
 }
 
 /**
@@ -39,9 +41,9 @@ const reservedPorts = 1024
 class Bucket {
   private emptyAt = Number.NEGATIVE_INFINITY
 
-  /** Whether there is one more at `now`; it is taken. */
-  take(perSecond: number, burst: number, now: number): boolean {
-    const next = Math.max(this.emptyAt, now - burst / perSecond) + 1 / perSecond
+  /** Whether there are so many at `now`; they are taken, all or none. */
+  take(count: number, perSecond: number, burst: number, now: number): boolean {
+    const next = Math.max(this.emptyAt, now - burst / perSecond) + count / perSecond
     if (next > now + tolerance) return false
     this.emptyAt = next
     return true
@@ -57,6 +59,7 @@ export class ReplyGuard {
   private readonly answersPerSecond: number
   private readonly peersMax: number
   private readonly ports: ReadonlySet<number>
+  private readonly isUnlimited: (address: NetAddress.IpAddress) => boolean
   /** In the order in which they were heard of last. */
   private readonly peers = new Map<string, Bucket>()
   private readonly all = new Bucket()
@@ -68,22 +71,24 @@ export class ReplyGuard {
     this.answersPerSecond = options.answersPerSecond ?? 1_000
     this.peersMax = options.peersMax ?? 4_096
     this.ports = new Set([localPort, ...answering, ...(options.ports ?? [])])
+    this.isUnlimited = options.isUnlimited ?? (() => false)
   }
 
-  /** Whether that peer may be answered at `nowSeconds`; if so, the answer is counted. */
-  admits(peer: NetAddress.SocketAddress, nowSeconds: number): boolean {
+  /** Whether that peer may be answered at `nowSeconds`, by so many datagrams; if so, they are counted. */
+  admits(peer: NetAddress.SocketAddress, nowSeconds: number, count = 1): boolean {
     if (!NetAddress.isInetAddress(peer)) return false
     if (peer.port < reservedPorts || this.ports.has(peer.port)) return false
     const address = addressOf(peer)
     if (!isOne(address)) return false
+    if (this.isUnlimited(address)) return true
     const key = keyOf(address, peer)
     const bucket = this.peers.get(key) ?? new Bucket()
     this.peers.delete(key)
     this.peers.set(key, bucket)
     if (this.peers.size > this.peersMax) this.peers.delete(this.peers.keys().next().value!)
     return (
-      bucket.take(this.peerAnswersPerSecond, this.peerAnswersBurst, nowSeconds) &&
-      this.all.take(this.answersPerSecond, this.answersPerSecond, nowSeconds)
+      bucket.take(count, this.peerAnswersPerSecond, this.peerAnswersBurst, nowSeconds) &&
+      this.all.take(count, this.answersPerSecond, this.answersPerSecond, nowSeconds)
     )
   }
 }
