@@ -100,8 +100,8 @@ const confused = (operation: string, { line }: { readonly line: string }): Memca
     reason: new Malformed({ detail: `no answer to that: ${line.slice(0, 80)}` })
   })
 
-/** Keys asked for in one command. */
-const keysPerGet = 100
+/** Keys asked for in one command, unless told otherwise. */
+const keysPerGetDefault = 100
 
 /** Seconds, or a date where they are too many. */
 const timeOf = (expiry: Duration.Input | undefined): Effect.Effect<number> => {
@@ -120,10 +120,11 @@ const valueOf = ({ block, line }: Reply): readonly [key: string, value: ValueWit
   return [words[1]!, { value: block, flags: Number(words[2]), cas: words[4] ?? "" }]
 }
 
-/** `route` gives the way to whoever has a key, by an index. */
+/** `route` gives the way to whoever has a key, by an index; `getMany` asks for 100 keys in one command, unless told otherwise. */
 export const make = <E>(
   route: (key: string) => number,
-  calls: ReadonlyArray<Call<E>>
+  calls: ReadonlyArray<Call<E>>,
+  keysPerGet = keysPerGetDefault
 ): Cache<E | MemcacheError> => {
   const ask = (key: string, said: Command.Said): Effect.Effect<ReadonlyArray<Reply>, E | MemcacheError> =>
     said._tag === "Failure" ? Effect.fail(said.failure) : calls[route(key)]!(said.success)

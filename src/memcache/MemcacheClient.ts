@@ -89,7 +89,8 @@ export const layer = (
   options?: Options
 ): Layer.Layer<MemcacheClient, never, Reactor> => Layer.effect(MemcacheClient, connect(servers, options))
 
-const nameOf = (endpoint: Endpoint.Client): string =>
+/** What a server is called unless it is told: see `Server.name`. */
+export const nameOf = (endpoint: Endpoint.Client): string =>
   endpoint._tag === "TcpClient"
     ? endpoint.port === 11_211
       ? endpoint.host

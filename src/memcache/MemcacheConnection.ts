@@ -16,15 +16,13 @@ import type { Transport } from "../reactor/Transport.ts"
 import { type Command, encode, isError, login } from "./MemcacheCommand.ts"
 import {
   Busy,
-  ClientError,
+  complaintOf,
   Exposed,
   LoginRefused,
   Lost,
   Malformed,
   MemcacheError,
   type MemcacheReason,
-  NoSuchCommand,
-  ServerError,
   TimedOut
 } from "./MemcacheError.ts"
 import * as MemcacheReplyWire from "./MemcacheReplyWire.ts"
@@ -221,7 +219,7 @@ class Line {
     settle(
       pending,
       block === undefined && isError(line)
-        ? Effect.fail(new MemcacheError({ operation: command.operation, reason: reasonOf(line) }))
+        ? Effect.fail(new MemcacheError({ operation: command.operation, reason: complaintOf(line) }))
         : Effect.succeed(replies)
     )
   }
@@ -248,10 +246,4 @@ const isPrivate = ({ peer, security }: Transport): boolean =>
 const settle = (pending: Pending, exit: Effect.Effect<ReadonlyArray<Reply>, MemcacheError>): void => {
   pending.exit = exit
   pending.resume?.(exit)
-}
-
-const reasonOf = (line: string): MemcacheReason => {
-  if (line.startsWith("CLIENT_ERROR ")) return new ClientError({ detail: line.slice(13) })
-  if (line.startsWith("SERVER_ERROR ")) return new ServerError({ detail: line.slice(13) })
-  return new NoSuchCommand()
 }

@@ -1,4 +1,4 @@
-/** What a server counts, by the names that memcached gives in `stats`. */
+/** What a server counts, by the names that memcached gives in `stats`, where it has them. */
 export class MemcacheCounters {
   cmd_get = 0
   cmd_set = 0
@@ -25,6 +25,10 @@ export class MemcacheCounters {
   total_connections = 0
   rejected_connections = 0
   curr_connections = 0
+  /** Datagrams that were not commands, the whole of them. Not memcached's. */
+  udp_ignored = 0
+  /** Answers to datagrams that were not sent, because of whom they would have gone to. Not memcached's. */
+  udp_withheld = 0
 
   /** `stats reset`: all but who is there now. */
   reset(): void {

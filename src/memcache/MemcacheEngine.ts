@@ -40,6 +40,8 @@ export class MemcacheEngine {
   readonly valueBytesMax: number
   readonly startedAt: number
   readonly asksWho: boolean
+  /** Where datagrams are answered; 0 where they are not. */
+  udpPort = 0
   /** What was stored last. It may be over already. */
   kept: Item | undefined = undefined
 

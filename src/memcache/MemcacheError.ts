@@ -65,7 +65,7 @@ export class Contended extends Data.TaggedError("Contended")<{ readonly attempts
   }
 }
 
-/** No answer came in time. All who wait on the connection are told so, and it is closed: answers come in order. */
+/** No answer came in time. All who wait on a connection are told so, and it is closed: answers come in order. Over UDP it is lost, and theirs are not. */
 export class TimedOut extends Data.TaggedError("TimedOut")<{ readonly millis: number }> {
   readonly fault: Fault = "Remote"
   override get message(): string {
@@ -118,6 +118,13 @@ export type MemcacheReason =
   | TimedOut
   | Lost
   | Busy
+
+/** What a line of the server says is wrong. */
+export const complaintOf = (line: string): MemcacheReason => {
+  if (line.startsWith("CLIENT_ERROR ")) return new ClientError({ detail: line.slice(13) })
+  if (line.startsWith("SERVER_ERROR ")) return new ServerError({ detail: line.slice(13) })
+  return new NoSuchCommand()
+}
 
 export class MemcacheError extends Data.TaggedError("MemcacheError")<{
   /** `get`, `set`, `mg`, ... */

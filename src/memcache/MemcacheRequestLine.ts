@@ -73,10 +73,15 @@ const none = new Uint8Array(0)
 export const invalid = (reply: string, isFatal = false): Invalid => ({ _tag: "Invalid", reply, isFatal })
 
 const badFormat = invalid("CLIENT_ERROR bad command line format")
+/** A command that lacks something. */
+const unfinished = invalid("ERROR")
 const unknown = invalid("ERROR")
 /** A browser was sent here, by somebody who put commands into what it says. */
 const http = invalid("", true)
 export const badChunk = invalid("CLIENT_ERROR bad data chunk", true)
+
+/** Whether it was a line that begins with no command. */
+export const isUnknown = (request: Request): boolean => request === unknown
 
 const tooLargeText = "SERVER_ERROR object too large for cache"
 
@@ -118,7 +123,7 @@ export const parse = (line: string): Request | Storing => {
     case "gat":
     case "gats": {
       const time = seconds(words[1])
-      if (words.length < 3) return unknown
+      if (words.length < 3) return unfinished
       return time === undefined
         ? invalid("CLIENT_ERROR invalid exptime argument")
         : getting(words, 2, words[0] === "gats", time)
@@ -154,7 +159,7 @@ export const parse = (line: string): Request | Storing => {
     case "verbosity":
       if (words.length > 1 && unsigned(words[1], flagsMax) === undefined && words[1] !== "noreply")
         return badFormat
-      return words.length < 2 ? unknown : { _tag: "Verbosity", noreply: isNoreply(words) }
+      return words.length < 2 ? unfinished : { _tag: "Verbosity", noreply: isNoreply(words) }
     case "quit":
       return { _tag: "Quit" }
     default:
@@ -174,7 +179,7 @@ const getting = (
   withCas: boolean,
   time: number | undefined
 ): Request => {
-  if (words.length <= from) return unknown
+  if (words.length <= from) return unfinished
   const keys = words.slice(from)
   return keys.every(isKey) ? { _tag: "Get", keys, withCas, time } : badFormat
 }
@@ -183,7 +188,7 @@ const getting = (
 const storing = (mode: Mode, words: ReadonlyArray<string>): Request | Storing => {
   const count = mode === "cas" ? 6 : 5
   const [, key = "", flagsText, timeText, sizeText, casText] = words
-  if (words.length < count || words.length > count + 1) return unknown
+  if (words.length < count || words.length > count + 1) return unfinished
   const blockBytes = unsigned(sizeText, blockBytesLimit)
   // The block comes all the same, and would be read as commands.
   if (blockBytes === undefined) return { ...badFormat, isFatal: true }
@@ -204,7 +209,7 @@ const storing = (mode: Mode, words: ReadonlyArray<string>): Request | Storing =>
 
 const deleting = (words: ReadonlyArray<string>): Request => {
   const [, key = "", second] = words
-  if (words.length < 2) return unknown
+  if (words.length < 2) return unfinished
   const isZero = second === undefined || second === "0" || second === "noreply"
   if (words.length > 4 || !isZero) {
     return invalid("CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]")
@@ -214,7 +219,7 @@ const deleting = (words: ReadonlyArray<string>): Request => {
 
 const counting = (words: ReadonlyArray<string>): Request => {
   const [command, key = "", deltaText] = words
-  if (words.length < 3 || words.length > 4) return unknown
+  if (words.length < 3 || words.length > 4) return unfinished
   if (!isKey(key)) return complaint(words, badFormat.reply)
   const delta = uint64(deltaText)
   return delta === undefined
@@ -224,7 +229,7 @@ const counting = (words: ReadonlyArray<string>): Request => {
 
 const touching = (words: ReadonlyArray<string>): Request => {
   const [, key = "", timeText] = words
-  if (words.length < 3 || words.length > 4) return unknown
+  if (words.length < 3 || words.length > 4) return unfinished
   if (!isKey(key)) return complaint(words, badFormat.reply)
   const time = seconds(timeText)
   return time === undefined
@@ -245,7 +250,7 @@ const flushing = (words: ReadonlyArray<string>): Request => {
 /** `mg KEY FLAGS*`, `ms KEY BYTES FLAGS*`. */
 const meta = (command: Meta["command"], words: ReadonlyArray<string>): Request | Storing => {
   const [, written = "", sizeText] = words
-  if (words.length < 2) return unknown
+  if (words.length < 2) return unfinished
   const isStore = command === "ms"
   const flags = words.slice(isStore ? 3 : 2)
   const key = flags.includes("b") ? fromBase64(written) : isKey(written) ? written : undefined

@@ -12,10 +12,13 @@ import { Deadlines } from "../protocol/Deadlines.ts"
 import * as Idle from "../protocol/Idle.ts"
 import * as Server from "../protocol/Server.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
-import type { Reactor } from "../reactor/Reactor.ts"
+import * as EndpointFormat from "../reactor/EndpointFormat.ts"
+import * as UnhandledFailure from "../reactor/UnhandledFailure.ts"
+import { Reactor } from "../reactor/Reactor.ts"
 import type { ListenError, TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
 import { MemcacheConversation } from "./MemcacheConversation.ts"
+import * as MemcacheDatagramServer from "./MemcacheDatagramServer.ts"
 import { MemcacheEngine } from "./MemcacheEngine.ts"
 import { MemcacheLeaving } from "./MemcacheLeaving.ts"
 import { MemcacheStore } from "./MemcacheStore.ts"
@@ -40,16 +43,24 @@ export interface Options {
   readonly loginTimeout?: Duration.Input | undefined
 }
 
-/** Made once: all connections of the protocol share the store and the counters. */
-export const make = Effect.fnUntraced(function* (
-  options: Options = {}
-): Effect.fn.Return<Protocol.Protocol<Transport, TransportError>, never, MemcacheStore> {
+/** What all that serve one cache share, over TCP and over UDP: the store and the counters. */
+export const engine = Effect.fnUntraced(function* ({
+  authenticate,
+  valueBytesMax
+}: Options = {}): Effect.fn.Return<MemcacheEngine, never, MemcacheStore> {
   const store = yield* MemcacheStore
+  const startedAt = yield* Clock.currentTimeMillis
+  return new MemcacheEngine(store, { valueBytesMax, startedAt, asksWho: authenticate !== undefined })
+})
+
+/** The protocol of connections; the same options as the engine's. */
+export const over = Effect.fnUntraced(function* (
+  engine: MemcacheEngine,
+  options: Options = {}
+): Effect.fn.Return<Protocol.Protocol<Transport, TransportError>> {
   const clock = yield* Clock.Clock
   const { authenticate, idleTimeout, lineBytesMax, loginTimeout = "10 seconds", valueBytesMax } = options
-  const startedAt = clock.currentTimeMillisUnsafe()
   const asksWho = authenticate !== undefined
-  const engine = new MemcacheEngine(store, { valueBytesMax, startedAt, asksWho })
   const shared = { authenticate, clock, engine, lineBytesMax, valueBytesMax }
   const leaving = new MemcacheLeaving()
   const { counters } = engine
@@ -82,6 +93,12 @@ export const make = Effect.fnUntraced(function* (
   return idleTimeout === undefined ? converse : Idle.over(idleTimeout)(converse)
 })
 
+/** Made once: all connections of the protocol share the store and the counters. */
+export const make = (
+  options: Options = {}
+): Effect.Effect<Protocol.Protocol<Transport, TransportError>, never, MemcacheStore> =>
+  Effect.flatMap(engine(options), (made) => over(made, options))
+
 /** The protocol as a service, so that several servers share one cache. */
 export class MemcacheProtocol extends Protocol.Service<MemcacheProtocol, Transport>()(
   "spindle/memcache/MemcacheProtocol"
@@ -90,13 +107,30 @@ export class MemcacheProtocol extends Protocol.Service<MemcacheProtocol, Transpo
 export const protocolLayer = (options: Options = {}): Layer.Layer<MemcacheProtocol, never, MemcacheStore> =>
   Protocol.layer(MemcacheProtocol, make(options))
 
+export interface LayerOptions extends Options, Server.Options {
+  /** Answers datagrams, too. Default: it does not. Whoever must log in gets no answer but that. */
+  readonly datagrams?: Datagrams | undefined
+}
+
+export interface Datagrams extends Omit<MemcacheDatagramServer.Options, keyof Options> {
+  readonly endpoint: Endpoint.Udp
+}
+
 /** A server on an endpoint, for as long as the Layer lives. */
 export const layer = (
   endpoint: Endpoint.Server,
-  options: Options & Server.Options = {}
+  options: LayerOptions = {}
 ): Layer.Layer<never, ListenError, MemcacheStore | Reactor> =>
   Layer.effectDiscard(
-    Effect.flatMap(make(options), (protocol) =>
-      Server.make(endpoint, protocol, { name: "memcached", ...options })
-    )
+    Effect.gen(function* () {
+      const made = yield* engine(options)
+      yield* Server.make(endpoint, yield* over(made, options), { name: "memcached", ...options })
+      const { datagrams, lineBytesMax, valueBytesMax } = options
+      if (datagrams === undefined) return
+      const port = yield* (yield* Reactor).datagram(MemcacheDatagramServer.buffered(datagrams.endpoint))
+      yield* UnhandledFailure.fork(
+        MemcacheDatagramServer.serve(port, made, { ...datagrams, lineBytesMax, valueBytesMax }),
+        { place: `memcached on ${EndpointFormat.format(datagrams.endpoint)}` }
+      )
+    })
   )

@@ -33,7 +33,7 @@ export class MemcacheSession {
   }
 
   /** Answers as many of the requests that are whole as there is room for. */
-  run(decoder: Decoder<Request>, now: number): Next {
+  run(decoder: Pick<Decoder<Request>, "failure" | "next">, now: number): Next {
     const { output } = this
     for (;;) {
       if (this.getting !== undefined && !this.get(this.getting, now)) return "Send"

@@ -12,7 +12,7 @@ export const stats = (about: string, engine: MemcacheEngine, now: number): strin
       return lines({
         maxbytes: engine.store.counts().bytesMax,
         item_size_max: engine.valueBytesMax,
-        udpport: 0,
+        udpport: engine.udpPort,
         evictions: "on",
         cas_enabled: "yes",
         auth_enabled_ascii: engine.asksWho ? "yes" : "no",

@@ -13,19 +13,20 @@ export const flagsMax = 0xffff_ffff
 /** A time of more seconds than these is a date, not a duration: 30 days. */
 export const relativeSecondsMax = 2_592_000
 
-const key = /^[!-~\x80-\xff]{1,250}$/
+/** What a server takes. doc/protocol.txt forbids control characters; memcached takes them, and memcaslap's keys have some. */
+const taken = /^[^\0\n\r ]{1,250}$/
+const sayable = /^[!-~\x80-\xff]{1,250}$/
+const sayableAscii = /^[!-~]{1,250}$/
 
-/** Whether these bytes, as latin1, can be a key: 1 to 250 of them, no space, no control character. */
-export const isKey = (bytes: string): boolean => key.test(bytes)
+/** Whether these bytes, as latin1, can be a key: 1 to 250 of them, no space, NUL, CR or LF. */
+export const isKey = (bytes: string): boolean => taken.test(bytes)
 
-/** A key as it stands on the wire, a character for each byte; `undefined` if it cannot be one. Text is UTF-8. */
+/** A key as it stands on the wire, a character for each byte; `undefined` if it has control characters or cannot be one. Text is UTF-8. */
 export const keyOf = (text: string): string | undefined => {
-  if (isAsciiKey.test(text)) return text
+  if (sayableAscii.test(text)) return text
   const bytes = Buffer.from(text).toString("latin1")
-  return isKey(bytes) ? bytes : undefined
+  return sayable.test(bytes) ? bytes : undefined
 }
-
-const isAsciiKey = /^[!-~]{1,250}$/
 
 /** Digits only, no more than `max`; else `undefined`. */
 export const unsigned = (text: string | undefined, max: number): number | undefined => {

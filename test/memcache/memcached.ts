@@ -23,11 +23,12 @@ const freePort = Effect.callback<number>((resume) => {
   })
 })
 
-/** Starts it, and gives its port. */
+/** Starts it, over UDP too, and gives its port. */
 export const running = Effect.fnUntraced(function* (command: string, args: ReadonlyArray<string> = []) {
   const port = yield* freePort
   const user = process.getuid?.() === 0 ? ["-u", "nobody"] : []
-  yield* Child.spawn(command, [...user, "-l", "127.0.0.1", "-p", String(port), "-U", "0", ...args], {
+  const place = ["-l", "127.0.0.1", "-p", String(port)]
+  yield* Child.spawn(command, [...user, ...place, "-U", String(port), ...args], {
     timeout: 110_000
   })
   yield* Effect.retry(Effect.scoped(Client.connect(at(port))), {

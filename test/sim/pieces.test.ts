@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Lines from "../../src/framing/Lines.ts"
 import * as MemcacheClient from "../../src/memcache/MemcacheClient.ts"
+import * as MemcacheDatagramClient from "../../src/memcache/MemcacheDatagramClient.ts"
 import * as MemcacheServer from "../../src/memcache/MemcacheServer.ts"
 import * as MemcacheStore from "../../src/memcache/MemcacheStore.ts"
 import * as Client from "../../src/protocol/Client.ts"
@@ -72,17 +73,21 @@ const persistent = Effect.gen(function* () {
   )
 })
 
-/** Clients of one memcached set and read some keys while the network fails; what they saw must have an order. */
-const memcached = Effect.gen(function* () {
+/**
+ * Clients of one memcached set and read some keys while the network fails; what they saw must have an order. They may read over UDP; what
+ * they write so could come twice, the second time after what others wrote.
+ */
+const memcached = Effect.fnUntraced(function* (readsOverUdp: boolean) {
   const { history, record } = Linearizability.recorder<
     Linearizability.RegisterInput<string>,
     string | boolean
   >()
   const clients = yield* World.dial("clients", { min: 1, max: 4 })
   const operations = yield* World.dial("operations", { min: 1, max: 25 })
-  const store = MemcacheServer.layer(Endpoint.tcp({ port: 11_211 })).pipe(
-    Layer.provide(MemcacheStore.layer())
-  )
+  const udp = { endpoint: Endpoint.udp({ port: 11_211, interface: "0.0.0.0" }) }
+  const store = MemcacheServer.layer(Endpoint.tcp({ port: 11_211 }), {
+    datagrams: readsOverUdp ? udp : undefined
+  }).pipe(Layer.provide(MemcacheStore.layer()))
   yield* World.host("server", Layer.launch(store))
   const names = Array.from({ length: clients }, (_, i) => `client${i}`)
   const client = (name: string) =>
@@ -91,6 +96,9 @@ const memcached = Effect.gen(function* () {
         [{ endpoint: Endpoint.tcpClient({ host: "server", port: 11_211, timeout: "1 second" }) }],
         { timeout: "1 second" }
       )
+      const reading = readsOverUdp
+        ? yield* MemcacheDatagramClient.connect([{ host: "server", port: 11_211 }])
+        : cache
       for (let i = 0; i < operations; i++) {
         const key = `key${yield* Random.nextIntBetween(0, 2)}`
         const value = `${name} ${i}`
@@ -98,7 +106,7 @@ const memcached = Effect.gen(function* () {
         const get = record(
           name,
           { _tag: "Read", key },
-          Effect.map(cache.get(key), (found) =>
+          Effect.map(reading.get(key), (found) =>
             found === undefined ? "" : new TextDecoder().decode(found.value)
           )
         )
@@ -177,7 +185,17 @@ describe("pieces in a failing world", () => {
       yieldAfter: 1,
       expect: ({ exit }) => assert.isTrue(Exit.isSuccess(exit))
     },
-    memcached
+    memcached(false)
+  )
+
+  it.sim(
+    "and over UDP",
+    {
+      seeds: 60,
+      yieldAfter: 1,
+      expect: ({ exit }) => assert.isTrue(Exit.isSuccess(exit))
+    },
+    memcached(true)
   )
 
   it.sim(

@@ -10,6 +10,7 @@ import * as FingerServer from "../../src/finger/FingerServer.ts"
 import * as IdentServer from "../../src/ident/IdentServer.ts"
 import type { IdentUsers } from "../../src/ident/IdentUsers.ts"
 import * as MemcacheClient from "../../src/memcache/MemcacheClient.ts"
+import * as MemcacheDatagramClient from "../../src/memcache/MemcacheDatagramClient.ts"
 import type { MemcacheError } from "../../src/memcache/MemcacheError.ts"
 import * as MemcacheServer from "../../src/memcache/MemcacheServer.ts"
 import type { MemcacheStore } from "../../src/memcache/MemcacheStore.ts"
@@ -87,6 +88,9 @@ describe("families", () => {
     >()
     expectTypeOf(MemcacheClient.layer([{ endpoint: client }])).toEqualTypeOf<
       Layer.Layer<MemcacheClient.MemcacheClient, never, Reactor>
+    >()
+    expectTypeOf(MemcacheDatagramClient.layer([{ host: "h", port: 1 }])).toEqualTypeOf<
+      Layer.Layer<MemcacheClient.MemcacheClient, ListenError, Reactor>
     >()
     expectTypeOf(MemcacheClient.connect([{ endpoint: client }])).toEqualTypeOf<
       Effect.Effect<MemcacheClient.Memcache, never, Reactor | Scope.Scope>

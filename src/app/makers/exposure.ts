@@ -7,9 +7,10 @@ import * as EndpointFormat from "../../reactor/EndpointFormat.ts"
 import { UsageError } from "../cli/UsageError.ts"
 
 /** Whether others than programs of this machine can connect, as far as the endpoint tells. What was inherited is its giver's to know. */
-export const isExposed = (endpoint: Endpoint.Server): boolean => {
+export const isExposed = (endpoint: Endpoint.Server | Endpoint.Udp): boolean => {
   switch (endpoint._tag) {
     case "TcpServer":
+    case "Udp":
       return !isLoopback(endpoint.interface)
     case "TlsServer":
       return !isLoopback(endpoint.interface) && endpoint.tls.clientCertificate !== "require"
@@ -34,7 +35,7 @@ const isLoopback = (address: string): boolean => {
 
 /** Refuses endpoints that others can reach, for a protocol that asks nobody who he is. `flag` allows it in words. */
 export const refuseExposed = (
-  endpoints: ReadonlyArray<Endpoint.Server>,
+  endpoints: ReadonlyArray<Endpoint.Server | Endpoint.Udp>,
   what: string,
   flag: string
 ): Effect.Effect<void, UsageError> => {

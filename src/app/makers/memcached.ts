@@ -1,18 +1,21 @@
-/** `spindle memcached`. On loopback unless told otherwise, over TCP only. */
+/** `spindle memcached`. On loopback unless told otherwise; over UDP only where told so. */
 import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as MemcacheDatagramServer from "../../memcache/MemcacheDatagramServer.ts"
 import * as MemcacheLru from "../../memcache/MemcacheLru.ts"
 import * as MemcacheServer from "../../memcache/MemcacheServer.ts"
 import { MemcacheStore } from "../../memcache/MemcacheStore.ts"
 import * as MemcacheUsers from "../../memcache/MemcacheUsers.ts"
 import { UsageError } from "../cli/UsageError.ts"
+import * as DatagramService from "../DatagramService.ts"
+import * as ServiceGroup from "../ServiceGroup.ts"
 import * as ServiceMaker from "../ServiceMaker.ts"
 import * as StreamServerService from "../StreamServerService.ts"
 import { refuseExposed, refusePlaintext } from "./exposure.ts"
-import { connectionsMaxFlag, listenFlag, servers } from "./listening.ts"
-import { tryIt } from "./tryIt.ts"
+import { connectionsMaxFlag, listenFlag, places } from "./listening.ts"
+import { tryDatagram, tryIt } from "./tryIt.ts"
 import { usersFile } from "./usersFile.ts"
 
 const byDefault = `tcp:${MemcacheServer.port}:interface=127.0.0.1`
@@ -51,6 +54,13 @@ export const maker = ServiceMaker.make({
       Flag.withMetavar("FILE"),
       Flag.withDescription("Who may use it: lines of NAME:PASSWORD. Default: nobody is asked")
     ),
+    udpRate: Flag.Int("udp-rate").pipe(
+      Flag.withDefault(1_000),
+      Flag.withMetavar("COUNT"),
+      Flag.withDescription(
+        "Datagrams a second that another machine gets over UDP, all of them ten times as many; default 1000"
+      )
+    ),
     unprotected: Flag.Boolean("unprotected").pipe(
       Flag.withDefault(false),
       Flag.withDescription(
@@ -59,7 +69,7 @@ export const maker = ServiceMaker.make({
     )
   },
   make: Effect.fnUntraced(function* (flags) {
-    const { connectionsMax, idleTimeout, listen, memory, unprotected, users, valueBytesMax } = flags
+    const { connectionsMax, idleTimeout, listen, memory, udpRate, unprotected, users, valueBytesMax } = flags
     const seconds = Option.getOrUndefined(idleTimeout)
     if (memory < 1) return yield* new UsageError({ detail: "--memory: at least 1 MiB is needed" })
     if (valueBytesMax < 1 || valueBytesMax > memory * mebibyte) {
@@ -68,27 +78,53 @@ export const maker = ServiceMaker.make({
     if (seconds !== undefined && seconds <= 0) {
       return yield* new UsageError({ detail: "--idle-timeout must be above 0" })
     }
-    const endpoints = yield* servers(listen.length === 0 ? [byDefault] : listen)
+    if (udpRate < 1) return yield* new UsageError({ detail: "--udp-rate must be above 0" })
+    const { datagrams, streams } = yield* places(listen.length === 0 ? [byDefault] : listen)
+    if (datagrams.length > 0 && Option.isSome(users)) {
+      return yield* new UsageError({
+        detail: "memcached asks nobody for a password over UDP",
+        hint: "leave out udp:, or --users"
+      })
+    }
     if (!unprotected) {
       yield* Option.isNone(users)
-        ? refuseExposed(endpoints, "memcached asks nobody for a password without --users", "unprotected")
-        : refusePlaintext(endpoints, "unprotected")
+        ? refuseExposed(
+            [...streams, ...datagrams],
+            "memcached asks nobody for a password without --users",
+            "unprotected"
+          )
+        : refusePlaintext(streams, "unprotected")
     }
     const known = Option.isNone(users) ? undefined : yield* usersFile(users.value)
-    const protocol = yield* MemcacheServer.make({
+    const options = {
       valueBytesMax,
       authenticate: known === undefined ? undefined : MemcacheUsers.memory(known),
       idleTimeout: seconds === undefined ? undefined : Duration.seconds(seconds)
-    }).pipe(Effect.provideService(MemcacheStore, MemcacheLru.make({ bytesMax: memory * mebibyte })))
-    return StreamServerService.make({
-      name: "memcached",
+    }
+    const store = MemcacheLru.make({ bytesMax: memory * mebibyte })
+    const engine = yield* Effect.provideService(MemcacheServer.engine(options), MemcacheStore, store)
+    const overTcp = StreamServerService.make({
+      name: datagrams.length === 0 ? "memcached" : "stream",
       description,
-      endpoint: endpoints,
+      endpoint: streams,
       connectionsMax,
       // Whoever keeps a connection has nothing to say goodbye to.
       drainTimeout: "1 second",
-      protocol,
+      protocol: yield* MemcacheServer.over(engine, options),
       onStart: tryIt(login(known?.[0]?.[0]) + String.raw`set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n`)
+    })
+    if (datagrams.length === 0) return overTcp
+    const overUdp = DatagramService.make({
+      name: "datagram",
+      endpoint: datagrams.map(MemcacheDatagramServer.buffered),
+      serve: (port) =>
+        Effect.andThen(
+          tryDatagram(String.raw`\0\1\0\0\0\1\0\0version\r\n`, port),
+          MemcacheDatagramServer.serve(port, engine, { valueBytesMax, peerDatagramsPerSecond: udpRate })
+        )
+    })
+    return ServiceGroup.make("memcached", streams.length === 0 ? [overUdp] : [overTcp, overUdp], {
+      description
     })
   })
 })

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Server from "../../protocol/Server.ts"
+import type { Datagram } from "../../reactor/Datagram.ts"
 
 /** An address that one can connect to: that of this machine, where a server listens on all. */
 const reachable = (address: NetAddress.IpAddress): string => {
@@ -33,3 +34,9 @@ export const tryCommand =
       ? Effect.void
       : Effect.logInfo(`try it: ${command(reachable(address.address), address.port)}`)
   }
+
+/** Logs a command line that sends one datagram to a port, written for printf(1), and waits a second for answers. */
+export const tryDatagram = (input: string, { local }: Datagram): Effect.Effect<void> =>
+  NetAddress.isInetAddress(local)
+    ? Effect.logInfo(`try it: printf '${input}' | nc -u -w 1 ${reachable(local.address)} ${local.port}`)
+    : Effect.void

@@ -32,6 +32,8 @@ const serving = <A, E, R>(
   use: (given: {
     /** What it says to an input until it closes, or, without `ends`, at once. */
     readonly ask: (port: number, input: string, ends?: boolean) => Effect.Effect<string, unknown>
+    /** What it says to a datagram; "nobody" where nobody listens. */
+    readonly askUdp: (port: number, datagram: string) => Effect.Effect<string, unknown>
     readonly hints: ReadonlyArray<string>
   }) => Effect.Effect<A, E, R>
 ) =>
@@ -50,8 +52,23 @@ const serving = <A, E, R>(
               return yield* ends ? readAll(client) : read(client)
             })
           )
+        const askUdp = (port: number, datagram: string) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const connect = { host: "127.0.0.1", port }
+              const client = yield* reactor.datagram(
+                Endpoint.udp({ port: 0, interface: "127.0.0.1", connect })
+              )
+              yield* client.send(datagram)
+              return yield* client.receive.pipe(
+                Effect.map(([message]) => Buffer.from(message!.bytes).toString("latin1")),
+                Effect.orElseSucceed(() => "nobody")
+              )
+            })
+          )
         return yield* use({
           ask,
+          askUdp,
           get hints() {
             return logs.map(({ text }) => text).filter((text) => text.startsWith("try it"))
           }
@@ -261,6 +278,58 @@ describe("spindle memcached", () => {
         ["--idle-timeout", "0"]
       ])
         yield* refused("memcached", args)
+    })
+  )
+})
+
+describe("spindle memcached, over UDP", () => {
+  const udp = "udp:11211:interface=127.0.0.1"
+  const tcp = "tcp:11211:interface=127.0.0.1"
+
+  it.effect("not unless it is told so; then the same cache, and how to try it", () =>
+    serving(
+      "memcached",
+      ["--listen", tcp, "--listen", udp],
+      Effect.fnUntraced(function* ({ ask, askUdp, hints }) {
+        yield* ask(11_211, "set k 0 0 5\r\nhello\r\n")
+        assert.strictEqual(
+          yield* askUdp(11_211, "\0\x01\0\0\0\x01\0\0get k\r\n"),
+          "\0\x01\0\0\0\x01\0\0VALUE k 0 5\r\nhello\r\nEND\r\n"
+        )
+        assert.match(yield* ask(11_211, "stats settings\r\nquit\r\n"), /STAT udpport 11211\r\n/)
+        assert.deepStrictEqual(hints.slice(1), [
+          String.raw`try it: printf '\0\1\0\0\0\1\0\0version\r\n' | nc -u -w 1 127.0.0.1 11211`
+        ])
+      })
+    )
+  )
+
+  it.effect("alone, too; by default there is nothing", () =>
+    Effect.gen(function* () {
+      const version = "\0\x01\0\0\0\x01\0\0version\r\n"
+      yield* serving("memcached", ["--listen", udp], ({ askUdp }) =>
+        Effect.map(askUdp(11_211, version), (said) => assert.match(said, /VERSION/))
+      )
+      yield* serving("memcached", [], ({ askUdp }) =>
+        Effect.map(askUdp(11_211, version), (said) => assert.strictEqual(said, "nobody"))
+      )
+    })
+  )
+
+  it.effect("what is not safe is refused, in a line", () =>
+    Effect.gen(function* () {
+      const file = path.join(folder, "udp-users")
+      fs.writeFileSync(file, "ali:open sesame\n")
+      for (const [args, why] of [
+        [["--listen", tcp, "--listen", "udp:11211"], /udp:11211 can be reached by others/],
+        [["--listen", "udp:11211:interface=192.0.2.1"], /can be reached by others/],
+        [["--listen", udp, "--users", file], /asks nobody for a password over UDP/],
+        [["--listen", udp, "--users", file, "--unprotected"], /asks nobody for a password over UDP/],
+        [["--listen", udp, "--udp-rate", "0"], /--udp-rate must be above 0/]
+      ] as const) {
+        assert.match(yield* refused("memcached", args), why)
+      }
+      yield* make("memcached", ["--listen", "udp:11211", "--unprotected"])
     })
   )
 })
