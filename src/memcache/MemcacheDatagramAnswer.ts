@@ -43,16 +43,18 @@ export class MemcacheDatagramAnswer {
     decoder.push(message)
     const replies = decoder.drain()
     if (decoder.failure !== undefined) return malformed(decoder.failure.message)
-    for (const reply of replies) {
+    for (const [i, reply] of replies.entries()) {
       const { block, line } = reply
       if (block === undefined && isError(line)) return Result.fail(complaintOf(line))
-      if (!command.isAnswer(reply))
+      if (!command.isAnswer(reply)) {
         return malformed(`no answer to ${command.operation}: ${line.slice(0, 80)}`)
+      }
+      if (command.isLast(reply)) {
+        const isEnd = i === replies.length - 1 && decoder.bufferedBytes === 0
+        return isEnd ? Result.succeed(replies) : malformed("more than an answer")
+      }
     }
-    const last = replies.at(-1)
-    return last !== undefined && command.isLast(last) && decoder.bufferedBytes === 0
-      ? Result.succeed(replies)
-      : malformed("an answer that is not whole")
+    return malformed("an answer that is not whole")
   }
 }
 

@@ -31,6 +31,9 @@ export const buffered = (endpoint: Endpoint.Udp): Endpoint.Udp => ({
   ...endpoint
 })
 
+/** Answers to one batch of datagrams, which may be a thousand, that are made before they are sent. */
+const unsentBytesMax = 262_144
+
 /** Answers until the port is closed, or it is interrupted. Nothing that a peer does ends it. One at a time runs on a port. */
 export const serve = Effect.fnUntraced(function* (
   port: Datagram,
@@ -43,11 +46,15 @@ export const serve = Effect.fnUntraced(function* (
   const guard = new ReplyGuard.ReplyGuard(localPort, limitsOf(options))
   const { counters } = engine
 
-  const answer = (batch: ReadonlyArray<Message>): Effect.Effect<void, DatagramError> => {
+  const answer = (batch: ReadonlyArray<Message>, from = 0): Effect.Effect<void, DatagramError> => {
     const now = clock.currentTimeMillisUnsafe()
     const uptimeSeconds = Number(clock.monotonicTimeNanosUnsafe()) / 1e9
     const answers: Array<Outgoing> = []
-    for (const { bytes, peer } of batch) {
+    let answerBytes = 0
+    let place = from
+    // No more is made before what there is has left.
+    while (place < batch.length && answerBytes < unsentBytesMax) {
+      const { bytes, peer } = batch[place++]!
       const datagrams = session.answer(bytes, now)
       if (datagrams.length === 0) continue
       if (!guard.admits(peer, uptimeSeconds, datagrams.length)) {
@@ -55,16 +62,19 @@ export const serve = Effect.fnUntraced(function* (
         continue
       }
       for (const datagram of datagrams) {
-        counters.bytes_written += datagram.length
+        answerBytes += datagram.length
         answers.push({ bytes: datagram, peer })
       }
     }
-    return answers.length === 0 ? Effect.void : port.sendAll(answers).pipe(Effect.catch(tell))
+    if (answers.length === 0) return Effect.void
+    counters.bytes_written += answerBytes
+    const sent = port.sendAll(answers).pipe(Effect.catch(tell))
+    return place === batch.length ? sent : Effect.flatMap(sent, () => answer(batch, place))
   }
 
   return yield* Effect.acquireUseRelease(
     Effect.sync(() => void (engine.udpPort = localPort)),
-    () => port.receiveEach(answer, { onError: tell }),
+    () => port.receiveEach((batch) => answer(batch), { onError: tell }),
     () => Effect.sync(() => void (engine.udpPort = 0))
   )
 })

@@ -4,12 +4,14 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as MemcacheClient from "../../src/memcache/MemcacheClient.ts"
 import * as MemcacheDatagramClient from "../../src/memcache/MemcacheDatagramClient.ts"
 import * as MemcacheDatagramServer from "../../src/memcache/MemcacheDatagramServer.ts"
+import * as Wire from "../../src/memcache/MemcacheDatagramWire.ts"
 import * as MemcacheServer from "../../src/memcache/MemcacheServer.ts"
 import * as MemcacheStore from "../../src/memcache/MemcacheStore.ts"
 import * as NodeReactor from "../../src/node/NodeReactor.ts"
@@ -20,8 +22,8 @@ import { portOf } from "../memory/pair.ts"
 import * as Child from "../support/child.ts"
 import { describePeer, type Peer, twisted, which } from "../support/peers.ts"
 import { now } from "../protocol/serving.ts"
-import { answered, datagram, text } from "./datagrams.ts"
-import { at, memcached, running } from "./memcached.ts"
+import { datagram, text } from "./datagrams.ts"
+import { at, isNewer, memcached, running } from "./memcached.ts"
 import { scripts } from "./scripts.ts"
 
 const tool = (name: string): Peer => ({ name, debian: "libmemcached-tools", path: which(name) })
@@ -86,47 +88,58 @@ describePeer(memcached, (command) => {
     )
   )
 
-  it.live("says in datagrams what our server says", () =>
+  it.live("says in our conversations, each in a datagram, what our server says", () =>
     live(
       Effect.gen(function* () {
         const theirs = yield* running(command)
-        const { cache, port } = yield* ours
-        const their = yield* MemcacheClient.connect([{ endpoint: at(theirs) }])
+        const administration = (yield* MemcacheClient.connect([{ endpoint: at(theirs) }])).servers[0]!
+        const isNew = isNewer(`VERSION ${yield* administration.version}`)
         const reactor = yield* Reactor
-        const ask = Effect.fnUntraced(function* (to: number, request: string) {
-          const connect = { host: "127.0.0.1", port: to }
-          const asker = yield* reactor.datagram(Endpoint.udp({ port: 0, interface: "127.0.0.1", connect }))
-          yield* asker.send(datagram(request, 513))
-          // Nothing is heard of a request that is not taken.
-          return yield* asker.receive.pipe(
-            Effect.map((batch) => answered([batch[0]!.bytes], 513)),
-            Effect.timeoutOrElse({ duration: "500 millis", orElse: () => Effect.succeed("nothing") })
-          )
-        })
-        const value = "x".repeat(1_000)
+        const connect = { host: "127.0.0.1", port: theirs }
+        const asker = yield* reactor.datagram(Endpoint.udp({ port: 0, interface: "127.0.0.1", connect }))
         let compared = 0
-        // Of one command each: to more of them memcached sends a message for each.
-        const requests = scripts
-          .filter(({ differs, says }) => differs === undefined && /^[^\r]*\r\n$/.test(says))
-          .map(({ says }) => says)
-        for (const request of [
-          ...requests,
-          `set large 0 0 1000\r\n${value}\r\n`,
-          "get large\r\n",
-          "append large 0 0 1\r\n!\r\n",
-          "get large\n",
-          "get\r\n",
-          "set k 0 0 5\r\nab",
-          "get large",
-          `get ${"k".repeat(251)}\r\n`
-        ]) {
-          const [hers, mine] = [yield* ask(theirs, request), yield* ask(port, request)]
-          if (/^(STAT|VERSION)/.test(mine)) continue
-          assert.strictEqual(mine, hers, JSON.stringify(request))
+        for (const [i, { differs, hears, isLater, name, says }] of scripts.entries()) {
+          // How newer ones complain is another matter; so is what ends a connection.
+          if (isNew ? !isLater : differs !== undefined) continue
+          if (/ERROR|HTTP/.test(hears + says) || hears === "") continue
+          yield* administration.flushAll()
+          yield* asker.send(datagram(says, i))
+          // To several commands it sends a message for each, in order.
+          let got = ""
+          while (got.length < hears.length) {
+            const batch = yield* Effect.timeout(asker.receive, "10 seconds")
+            for (const { bytes } of batch) {
+              const header = Wire.headerOf(bytes)!
+              assert.strictEqual(header.requestId, i)
+              got += text(Wire.payloadOf(bytes))
+            }
+          }
+          assert.strictEqual(got, hears, name)
           compared++
         }
-        assert.isAbove(compared, 10)
-        yield* Effect.forEach([cache, their], (one) => one.servers[0]!.flushAll())
+        assert.isAbove(compared, isNew ? 0 : 20)
+      })
+    )
+  )
+
+  it.live("says nothing to what is no whole request, as our server", () =>
+    live(
+      Effect.gen(function* () {
+        const { port } = yield* ours
+        const reactor = yield* Reactor
+        for (const request of [
+          datagram("get k", 1),
+          datagram("get k\r\n", 1, 0, 2),
+          datagram("set k 0 0 5\r\nab", 1)
+        ]) {
+          // memcached takes what comes next for the rest of it.
+          for (const to of [yield* running(command), port]) {
+            const connect = { host: "127.0.0.1", port: to }
+            const asker = yield* reactor.datagram(Endpoint.udp({ port: 0, interface: "127.0.0.1", connect }))
+            yield* asker.send(request)
+            assert.isTrue(Option.isNone(yield* Effect.timeoutOption(asker.receive, "200 millis")))
+          }
+        }
       })
     )
   )

@@ -300,6 +300,21 @@ describe("who is answered", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("many large answers at once, all of them", () =>
+    Effect.gen(function* () {
+      const { asker } = yield* start()
+      const here = yield* asker("server")
+      yield* here(datagram(`set k 0 0 60000\r\n${"v".repeat(60_000)}\r\n`, 1))
+      // 2.4 MB, sent in parts; each of them is within what a port may have waiting.
+      const heard = yield* here(...Array.from({ length: 20 }, (_, i) => get(i)))
+      const whole = 60_000 + "VALUE k 0 60000\r\n\r\nEND\r\n".length
+      for (let i = 0; i < 20; i++) {
+        const mine = heard.filter((part) => part[1] === i)
+        assert.strictEqual(answered(mine, i).length, whole)
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("no port that answers itself", () =>
     Effect.gen(function* () {
       const { asker } = yield* start()
