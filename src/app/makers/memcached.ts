@@ -58,7 +58,7 @@ export const maker = ServiceMaker.make({
       Flag.withDefault(1_000),
       Flag.withMetavar("COUNT"),
       Flag.withDescription(
-        "Datagrams a second that another machine gets over UDP, all of them ten times as many; default 1000"
+        "Of --listen udp:, the datagrams a second that another machine gets; all of them ten times as many; default 1000"
       )
     ),
     unprotected: Flag.Boolean("unprotected").pipe(
