@@ -12,11 +12,14 @@ import { MemcacheSession } from "./MemcacheSession.ts"
 import * as Wire from "./MemcacheDatagramWire.ts"
 
 export interface Options extends MemcacheRequestWire.Options {
-  /** The largest datagram that is sent, with its header of 8 bytes. Default 1,400, as memcached. */
+  /** The largest datagram that is sent, with its header of 8 bytes. At least 24; default 1,400, as memcached. */
   readonly datagramBytesMax?: number | undefined
   /** The longest answer; instead of a longer one goes `SERVER_ERROR`. At most 262,144; default 65,536. memcached has no limit. */
   readonly answerBytesMax?: number | undefined
 }
+
+/** The longest answer has no more parts of these than can be numbered. */
+const datagramBytesMin = 24
 
 export class MemcacheDatagramSession {
   private readonly engine: MemcacheEngine
@@ -27,7 +30,7 @@ export class MemcacheDatagramSession {
   constructor(engine: MemcacheEngine, options: Options = {}) {
     this.engine = engine
     this.options = options
-    this.datagramBytesMax = Math.max(Wire.headerBytes + 1, options.datagramBytesMax ?? 1_400)
+    this.datagramBytesMax = Math.max(datagramBytesMin, options.datagramBytesMax ?? 1_400)
     this.answerBytesMax = options.answerBytesMax ?? 65_536
   }
 

@@ -138,6 +138,13 @@ describe("a request of one datagram", () => {
     )
   })
 
+  it("the longest answer in the smallest datagrams can be numbered", () => {
+    const { ask, say } = session({ answerBytesMax: 1_000_000, datagramBytesMax: 1 })
+    ask(`set k 0 0 52000\r\n${"v".repeat(52_000)}\r\n`)
+    const parts = say(datagram("get k k k k k\r\n", 1))
+    assert.strictEqual(answered(parts, 1).length, 5 * 52_000 + 5 * "VALUE k 0 52000\r\n\r\n".length + 5)
+  })
+
   it("where users are known, nobody is", () => {
     const { ask, engine } = session({}, true)
     assert.strictEqual(ask("set k 0 0 1\r\n1\r\n"), "CLIENT_ERROR unauthenticated\r\n")
