@@ -62,7 +62,7 @@ describePeer(memcached, (command) => {
   it.live("our client over UDP, with memcached", () =>
     live(
       Effect.gen(function* () {
-        const port = yield* running(command)
+        const port = yield* running(command, { overUdp: true })
         const cache = yield* MemcacheDatagramClient.connect([{ host: "127.0.0.1", port }], {
           timeout: "10 seconds"
         })
@@ -91,7 +91,7 @@ describePeer(memcached, (command) => {
   it.live("says in our conversations, each in a datagram, what our server says", () =>
     live(
       Effect.gen(function* () {
-        const theirs = yield* running(command)
+        const theirs = yield* running(command, { overUdp: true })
         const administration = (yield* MemcacheClient.connect([{ endpoint: at(theirs) }])).servers[0]!
         const isNew = isNewer(`VERSION ${yield* administration.version}`)
         const reactor = yield* Reactor
@@ -133,7 +133,7 @@ describePeer(memcached, (command) => {
           datagram("set k 0 0 5\r\nab", 1)
         ]) {
           // memcached takes what comes next for the rest of it.
-          for (const to of [yield* running(command), port]) {
+          for (const to of [yield* running(command, { overUdp: true }), port]) {
             const connect = { host: "127.0.0.1", port: to }
             const asker = yield* reactor.datagram(Endpoint.udp({ port: 0, interface: "127.0.0.1", connect }))
             yield* asker.send(request)

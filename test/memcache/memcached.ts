@@ -23,12 +23,21 @@ const freePort = Effect.callback<number>((resume) => {
   })
 })
 
-/** Starts it, over UDP too, and gives its port. */
-export const running = Effect.fnUntraced(function* (command: string, args: ReadonlyArray<string> = []) {
+export interface Running {
+  readonly args?: ReadonlyArray<string>
+  /** At the same port. It refuses that where it asks for passwords. Default no. */
+  readonly overUdp?: boolean
+}
+
+/** Starts it, and gives its port. */
+export const running = Effect.fnUntraced(function* (
+  command: string,
+  { args = [], overUdp = false }: Running = {}
+) {
   const port = yield* freePort
   const user = process.getuid?.() === 0 ? ["-u", "nobody"] : []
   const place = ["-l", "127.0.0.1", "-p", String(port)]
-  yield* Child.spawn(command, [...user, ...place, "-U", String(port), ...args], {
+  yield* Child.spawn(command, [...user, ...place, "-U", overUdp ? String(port) : "0", ...args], {
     timeout: 110_000
   })
   yield* Effect.retry(Effect.scoped(Client.connect(at(port))), {

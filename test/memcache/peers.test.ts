@@ -123,7 +123,7 @@ describePeer(memcached, (command) => {
       // It is `nobody` when it reads it.
       fs.chmodSync(folder, 0o755)
       fs.writeFileSync(file, "ali:sesame\n")
-      const port = yield* running(command, ["-Y", file])
+      const port = yield* running(command, { args: ["-Y", file] })
       const connect = (password: string) =>
         Effect.flatMap(Client.connect(at(port)), (transport) =>
           MemcacheClient.make(transport, { login: { user: "ali", password: Redacted.make(password) } })
