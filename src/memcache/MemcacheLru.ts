@@ -119,6 +119,8 @@ class Lru implements Store {
     if (entry !== undefined) this.drop(entry)
   }
 
+  readonly keys = (): Iterator<string> => this.entries.keys()
+
   readonly flush = (at: number, now: number): void => {
     if (at <= now) this.clear()
     else this.flushAt = at

@@ -22,6 +22,7 @@ export type Request =
   | { readonly _tag: "Touch"; readonly key: string; readonly time: number; readonly noreply: boolean }
   | { readonly _tag: "FlushAll"; readonly delay: number; readonly noreply: boolean }
   | { readonly _tag: "Stats"; readonly about: string }
+  | { readonly _tag: "Dump"; readonly form: DumpForm; readonly countMax: number }
   | { readonly _tag: "Version" }
   | { readonly _tag: "Verbosity"; readonly noreply: boolean }
   | { readonly _tag: "Quit" }
@@ -29,6 +30,8 @@ export type Request =
   | Invalid
 
 export type Mode = "set" | "add" | "replace" | "append" | "prepend" | "cas"
+
+export type DumpForm = "metadump" | "mgdump" | "cachedump"
 
 export interface Store {
   readonly _tag: "Store"
@@ -152,7 +155,10 @@ export const parse = (line: string): Request | Storing => {
       return { _tag: "Meta", command: "mn", key: "", flags: [], value: none }
     case "flush_all":
       return flushing(words)
+    case "lru_crawler":
+      return dumping(words)
     case "stats":
+      if (words[1] === "cachedump") return dumpingClass(words)
       return { _tag: "Stats", about: words.slice(1).join(" ") }
     case "version":
       return { _tag: "Version" }
@@ -245,6 +251,30 @@ const flushing = (words: ReadonlyArray<string>): Request => {
   return delay === undefined
     ? complaint(words, "CLIENT_ERROR invalid exptime argument")
     : { _tag: "FlushAll", delay, noreply }
+}
+
+/** Slab classes have these numbers; all items here are of one. */
+const classMax = 63
+const theClass = 1
+
+/** `lru_crawler metadump|mgdump all|hash|CLASS,...`; nothing else crawls here. */
+const dumping = ([, form, which = "", ...rest]: ReadonlyArray<string>): Request => {
+  if ((form !== "metadump" && form !== "mgdump") || which === "" || rest.length > 0) return unfinished
+  if (which === "all" || which === "hash") return { _tag: "Dump", form, countMax: Number.POSITIVE_INFINITY }
+  const classes = which.split(",").map((text) => unsigned(text, classMax))
+  if (classes.some((number) => number === undefined || number === 0)) {
+    return invalid("BADCLASS invalid class id")
+  }
+  return { _tag: "Dump", form, countMax: classes.includes(theClass) ? Number.POSITIVE_INFINITY : 0 }
+}
+
+/** `stats cachedump CLASS COUNT`; 0 for all. */
+const dumpingClass = ([, , classText, countText]: ReadonlyArray<string>): Request => {
+  const [number, count] = [unsigned(classText, flagsMax), unsigned(countText, flagsMax)]
+  if (number === undefined || count === undefined) return invalid("CLIENT_ERROR bad command line")
+  if (number > classMax) return invalid("CLIENT_ERROR Illegal slab id")
+  const countMax = number !== theClass ? 0 : count === 0 ? Number.POSITIVE_INFINITY : count
+  return { _tag: "Dump", form: "cachedump", countMax }
 }
 
 /** `mg KEY FLAGS*`, `ms KEY BYTES FLAGS*`. */

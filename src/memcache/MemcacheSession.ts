@@ -4,6 +4,7 @@
  * One session a connection, one engine for all of them.
  */
 import type { Decoder } from "../framing/Decoder.ts"
+import { MemcacheDump } from "./MemcacheDump.ts"
 import type { MemcacheEngine } from "./MemcacheEngine.ts"
 import { meta } from "./MemcacheMeta.ts"
 import type { MemcacheOutput } from "./MemcacheOutput.ts"
@@ -24,6 +25,8 @@ export class MemcacheSession {
   /** A `get` of many keys, in the middle of it. */
   private getting: Get | undefined = undefined
   private place = 0
+  /** A list of all items, in the middle of it. */
+  private dump: MemcacheDump | undefined = undefined
   /** How many requests were taken. */
   answered = 0
 
@@ -37,6 +40,8 @@ export class MemcacheSession {
     const { output } = this
     for (;;) {
       if (this.getting !== undefined && !this.get(this.getting, now)) return "Send"
+      if (this.dump?.write(output, outputBytesMax, now) === false) return "Send"
+      this.dump = undefined
       if (output.bytes >= outputBytesMax) return "Send"
       const request = decoder.next()
       if (request === undefined) {
@@ -97,6 +102,9 @@ export class MemcacheSession {
         return true
       case "Stats":
         this.output.text(stats(request.about, this.engine, now))
+        return true
+      case "Dump":
+        this.dump = new MemcacheDump(request.form, request.countMax, store)
         return true
       case "Version":
         this.output.text(`VERSION ${version}\r\n`)

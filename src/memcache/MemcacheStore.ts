@@ -54,6 +54,8 @@ export interface Store {
     cas?: Cas | undefined
   ) => Item | undefined
   readonly remove: (key: string) => void
+  /** Of all items, also those that are over, in any order. Items may come and go while it is gone through. */
+  readonly keys: () => Iterator<string>
   /** Everything stored before `atMillis` is gone then. */
   readonly flush: (atMillis: number, nowMillis: number) => void
   readonly counts: () => Counts

@@ -208,7 +208,10 @@ describe("not answered, and nothing of it done", () => {
       "stats\r\n",
       "stats settings\r\n",
       "version\r\n",
-      "incr evil 1\r\n"
+      "incr evil 1\r\n",
+      "lru_crawler metadump all\r\n",
+      "lru_crawler mgdump all\r\n",
+      "stats cachedump 1 0\r\n"
     ]) {
       for (const answer of say(datagram(request, 1))) ignores(session(), answer, request)
     }
@@ -279,6 +282,7 @@ describe("inputs by chance", () => {
       "incr k 1\r\n",
       "mg k v\r\n",
       "stats\r\n",
+      "lru_crawler mgdump all\r\n",
       "\0"
     ]
     const made = session({ datagramBytesMax: 40, answerBytesMax: 3_000 })

@@ -29,11 +29,11 @@ export interface Running {
   readonly overUdp?: boolean
 }
 
-/** Starts it, and gives its port. */
-export const running = Effect.fnUntraced(function* (
-  command: string,
-  { args = [], overUdp = false }: Running = {}
-) {
+/** Starts it, and gives its port; again at another one, where somebody was faster. */
+export const running = (command: string, options?: Running) =>
+  Effect.retry(starting(command, options), { times: 2 })
+
+const starting = Effect.fnUntraced(function* (command: string, { args = [], overUdp = false }: Running = {}) {
   const port = yield* freePort
   const user = process.getuid?.() === 0 ? ["-u", "nobody"] : []
   const place = ["-l", "127.0.0.1", "-p", String(port)]
