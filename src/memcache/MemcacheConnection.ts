@@ -85,8 +85,8 @@ class Line {
   private readonly timeoutMillis: number
   private readonly pendingMax: number
   private readonly decoder: ReturnType<typeof MemcacheReplyWire.decoder>
-  /** In the order of their answers; those before `first` have theirs. */
-  private pending: Array<Pending> = []
+  /** In the order of their answers. Those before `first` have theirs, and are let go: kept for a while they would all be promoted. */
+  private pending: Array<Pending | undefined> = []
   private first = 0
   private readonly sending = Semaphore.makeUnsafe(1)
   private over: MemcacheReason | undefined = undefined
@@ -211,6 +211,7 @@ class Line {
       // Whatever it is about: if not about this command, all answers that follow would be taken for others.
       return this.fail(new Malformed({ detail: `a complaint, perhaps of a command before: ${line}` }))
     }
+    this.pending[this.first] = undefined
     if (++this.first === this.pending.length) {
       this.pending = []
       this.first = 0
@@ -234,6 +235,7 @@ class Line {
     this.pending = []
     this.first = 0
     for (const pending of waiting) {
+      if (pending === undefined) continue
       settle(pending, Effect.fail(new MemcacheError({ operation: pending.command.operation, reason })))
     }
   }
