@@ -1,5 +1,5 @@
 /**
- * `node bench/memcache.ts [--rounds 7] [--smoke] [--check]`: about two and a half minutes
+ * `node bench/memcache.ts [--rounds 7] [--only clients|servers] [--smoke] [--check]`: about two and a half minutes
  *
  * Our cache beside memcached itself (one thread that serves) and one on Twisted: `get` and `set` of values of 100 bytes under 20,000
  * keys, pipelined (8 connections, 50 commands in flight on each) and one at a time on 50. Then our client beside Twisted's
@@ -19,6 +19,7 @@ import { render, verdicts } from "./report.ts"
 const { values: given } = parseArgs({
   options: {
     rounds: { type: "string" },
+    only: { type: "string" },
     smoke: { type: "boolean", default: false },
     check: { type: "boolean", default: false }
   }
@@ -126,12 +127,11 @@ const compareClients = async (): Promise<void> => {
   }
 }
 
-const generator = native.generator()
-print(`${machine.description()}\n${rounds} rounds, medians; x: beside the first, within each round\n`)
-if (generator.problem !== undefined) {
-  print(`servers: not measured, for the generator in C cannot be used (${generator.problem})\n\n`)
-} else {
-  print("\n")
+const compareServers = async (): Promise<void> => {
+  const generator = native.generator()
+  if (generator.problem !== undefined) {
+    return print(`servers: not measured, for the generator in C cannot be used (${generator.problem})\n\n`)
+  }
   const all = [
     served("get", pipelined),
     served("set", pipelined),
@@ -146,4 +146,7 @@ if (generator.problem !== undefined) {
     if ((given.smoke && isBroken) || (given.check && !given.smoke && isMissed)) process.exitCode = 1
   }
 }
-await compareClients()
+
+print(`${machine.description()}\n${rounds} rounds, medians; x: beside the first, within each round\n\n`)
+if (given.only !== "clients") await compareServers()
+if (given.only !== "servers") await compareClients()

@@ -153,15 +153,17 @@ class Line {
   }
 
   private sent(pending: Pending): void {
-    if (pending.command.isQuiet === true) pending.settle(nothing)
+    const { command } = pending
+    if (this.over !== undefined) pending.settle(failed(command, this.over))
+    else if (command.isQuiet === true) pending.settle(nothing)
   }
 
   /** The others wait meanwhile. Not part of any caller: whoever gives up cuts nothing in two. */
   private finish(pending: Pending, rest: ReturnType<Transport["send"]>): void {
     this.sending = pending
     this.stopSending = Waiters.watch(rest, this.context, (exit) => {
-      if (exit._tag === "Failure") return this.fail(lostBy(Cause.squash(exit.cause)))
       this.sending = undefined
+      if (exit._tag === "Failure") this.fail(lostBy(Cause.squash(exit.cause)))
       this.sent(pending)
       this.sendWaiting()
     })
@@ -198,11 +200,11 @@ class Line {
       )
   }
 
-  /** Looks at the oldest one, eight times a timeout: at most an eighth late. */
+  /** Looks at the oldest one that was sent, or waits for room, eight times a timeout: at most an eighth late. */
   get watch(): Effect.Effect<never> {
     const look = Effect.suspend(() => {
       this.tick++
-      const { oldest } = this.pending
+      const oldest = this.pending.oldest ?? this.sending
       if (oldest === undefined || this.tick - oldest.tick <= ticksPerTimeout) return Effect.void
       this.fail(new TimedOut({ millis: this.timeoutMillis }))
       return this.transport.abort

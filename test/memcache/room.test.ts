@@ -131,13 +131,12 @@ describe("no room", () => {
         interruptTimeout: 0
       })
       const cache = yield* MemcacheClient.make(yield* dial, { timeout: "80 millis" })
-      const all = [
-        cache.set("large", large),
-        cache.get("a"),
-        cache.set("b", large, { noreply: true })
-      ] as const
+      const quiet = { noreply: true }
+      const all = [cache.set("large", large, quiet), cache.get("a"), cache.set("b", "x", quiet)] as const
       const heard = yield* Effect.forEach(all, (effect) => begin(reason<unknown>(effect)))
-      yield* TestClock.adjust("90 millis")
+      yield* TestClock.adjust("80 millis")
+      assert.isUndefined(heard[0]!.pollUnsafe())
+      yield* TestClock.adjust("10 millis")
       assert.deepStrictEqual(yield* Fiber.joinAll(heard), ["TimedOut", "TimedOut", "TimedOut"])
     })
   )
@@ -162,6 +161,30 @@ describe("no room", () => {
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual(yield* Fiber.join(heard), "Lost")
       assert.strictEqual(stopped, 1)
+    })
+  )
+
+  it.effect("a connection that is lost within a send fails that one, and all that follow", () =>
+    Effect.gen(function* () {
+      const { dial } = yield* serve<never, never>(() => Effect.never, {
+        drainTimeout: 0,
+        interruptTimeout: 0
+      })
+      const inner = yield* dial
+      yield* inner.abort
+      const failure = yield* Effect.flip(inner.send("x"))
+      const ended = Deferred.makeUnsafe<void>()
+      const cache = yield* MemcacheClient.make({
+        ...inner,
+        peer: inner.peer,
+        receiveEach: () => Deferred.await(ended),
+        send: () => {
+          Deferred.doneUnsafe(ended, Exit.void)
+          return Effect.fail(failure)
+        }
+      })
+      assert.strictEqual(yield* reason(cache.set("a", "x", { noreply: true })), "Lost")
+      assert.strictEqual(yield* reason(cache.get("b")), "Lost")
     })
   )
 
