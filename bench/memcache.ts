@@ -117,8 +117,11 @@ const compareClients = async (): Promise<void> => {
           median(all.map((sample, round) => pick(sample) / pick(theirs[round]!)))
         const perSecond = Math.round(of((sample) => sample.perSecond)).toLocaleString("en-US")
         const micros = of((sample) => sample.micros).toFixed(2)
-        const ratios = `x ${over((sample) => sample.perSecond).toFixed(2)}, CPU x ${over((sample) => sample.micros).toFixed(2)}`
+        const [rate, cpu] = [over((sample) => sample.perSecond), over((sample) => sample.micros)]
+        const ratios = `x ${rate.toFixed(2)}, CPU x ${cpu.toFixed(2)}`
         print(`${name.padEnd(18)}${perSecond.padStart(9)} ops/s ${micros.padStart(6)} us/op  ${ratios}\n`)
+        // The goal: not slower than Twisted's, by either.
+        if (given.check && !given.smoke && (rate < 1 || cpu > 1)) process.exitCode = 1
       }
       print("\n")
     }
