@@ -6,7 +6,7 @@ export abstract class BlockDecoder<out Frame> extends SizedDecoder<Frame> {
   private readonly lineBytesMax: number
   /** An unfinished line, a character for each byte. */
   private begun = ""
-  /** The line that announced the block that is awaited, with its end: it is part of that frame. */
+  /** The line that announced the block that is awaited, without its LF: it is part of that frame. */
   private head = ""
   /** How long the awaited block is; -1 for none. */
   private blockBytes = -1
@@ -110,7 +110,7 @@ export abstract class BlockDecoder<out Frame> extends SizedDecoder<Frame> {
       const raw = this.begun === "" ? part : this.begun + part
       this.begun = ""
       this.at = found + 1
-      this.head = `${raw}\n`
+      this.head = raw
       const line = raw.charCodeAt(raw.length - 1) === 13 ? raw.slice(0, -1) : raw
       return line.length > this.lineBytesMax ? this.tooLong() : line
     }
@@ -138,11 +138,11 @@ export abstract class BlockDecoder<out Frame> extends SizedDecoder<Frame> {
   }
 
   protected override heldBytes(): number {
-    return this.begun.length + (this.blockBytes < 0 ? 0 : this.head.length + this.gatheredBytes)
+    return this.begun.length + (this.blockBytes < 0 ? 0 : this.head.length + 1 + this.gatheredBytes)
   }
 
   protected override takeHeld(): Uint8Array {
-    const text = this.blockBytes < 0 ? this.begun : this.head
+    const text = this.blockBytes < 0 ? this.begun : `${this.head}\n`
     const held = Buffer.concat([Buffer.from(text, "latin1"), this.takeGathered()])
     this.begun = ""
     this.head = ""

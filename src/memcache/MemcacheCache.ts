@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Command from "./MemcacheCommand.ts"
 import { Malformed, MemcacheError } from "./MemcacheError.ts"
 import type { Reply } from "./MemcacheReplyWire.ts"
-import { relativeSecondsMax } from "./MemcacheWire.ts"
+import { relativeSecondsMax, wordAt } from "./MemcacheWire.ts"
 
 export interface Value {
   readonly value: Uint8Array
@@ -103,22 +103,24 @@ const confused = (operation: string, { line }: { readonly line: string }): Memca
 /** Keys asked for in one command, unless told otherwise. */
 const keysPerGetDefault = 100
 
-/** Seconds, or a date where they are too many. */
-const timeOf = (expiry: Duration.Input | undefined): Effect.Effect<number> => {
-  if (expiry === undefined) return Effect.succeed(0)
+/** With seconds, or a date where they are too many. */
+const withTime = <A, E>(
+  expiry: Duration.Input | undefined,
+  f: (time: number) => Effect.Effect<A, E>
+): Effect.Effect<A, E> => {
+  if (expiry === undefined) return f(0)
   const seconds = Math.ceil(Duration.toSeconds(expiry))
-  if (!Number.isFinite(seconds)) return Effect.succeed(0)
+  if (!Number.isFinite(seconds)) return f(0)
   // 0 would be for ever.
-  if (seconds <= relativeSecondsMax) return Effect.succeed(seconds === 0 ? -1 : seconds)
-  return Effect.map(Clock.currentTimeMillis, (now) => Math.ceil(now / 1000) + seconds)
+  if (seconds <= relativeSecondsMax) return f(seconds === 0 ? -1 : seconds)
+  return Effect.flatMap(Clock.currentTimeMillis, (now) => f(Math.ceil(now / 1000) + seconds))
 }
 
 /** A value from `VALUE key flags bytes [cas]`. */
-const valueOf = ({ block, line }: Reply): readonly [key: string, value: ValueWithCas] | undefined => {
-  const words = line.split(" ")
-  if (words[0] !== "VALUE" || block === undefined || words.length < 4) return undefined
-  return [words[1]!, { value: block, flags: Number(words[2]), cas: words[4] ?? "" }]
-}
+const valueOf = ({ block, line }: Reply): ValueWithCas | undefined =>
+  block === undefined || !line.startsWith("VALUE ")
+    ? undefined
+    : { value: block, flags: Number(wordAt(line, 2)), cas: wordAt(line, 4) ?? "" }
 
 /** `route` gives the way to whoever has a key, by an index; `getMany` asks for 100 keys in one command, unless told otherwise. */
 export const make = <E>(
@@ -142,7 +144,7 @@ export const make = <E>(
     Effect.flatMap(ask(key, Command.get(command, [key])), (replies) => {
       if (replies.length === 1) return Effect.undefined
       const found = valueOf(replies[0]!)
-      return found === undefined ? Effect.fail(confused(command, replies[0]!)) : Effect.succeed(found[1])
+      return found === undefined ? Effect.fail(confused(command, replies[0]!)) : Effect.succeed(found)
     })
 
   const storing = <A>(
@@ -153,7 +155,7 @@ export const make = <E>(
     answers: Readonly<Record<string, A>>,
     cas?: string
   ) =>
-    Effect.flatMap(timeOf(expiry), (time) =>
+    withTime(expiry, (time) =>
       told(key, Command.store(operation, key, bytesOf(value), flags, time, cas), answers)
     )
 
@@ -202,16 +204,16 @@ export const make = <E>(
       })
       for (const reply of all.flat()) {
         const value = valueOf(reply)
-        const key = latin1.get(value?.[0] ?? "")
-        if (value !== undefined && key !== undefined) found.set(key, value[1])
+        const key = value === undefined ? undefined : latin1.get(wordAt(reply.line, 1) ?? "")
+        if (value !== undefined && key !== undefined) found.set(key, value)
         else if (reply.line !== "END") return yield* confused("gets", reply)
       }
       return found
     }),
-    getAndTouch: (key, expiry) => Effect.flatMap(timeOf(expiry), (time) => getting(`gat ${time}`, key)),
+    getAndTouch: (key, expiry) => withTime(expiry, (time) => getting(`gat ${time}`, key)),
     set: (key, value, options = {}) =>
       options.noreply === true
-        ? Effect.flatMap(timeOf(options.expiry), (time) =>
+        ? withTime(options.expiry, (time) =>
             Effect.asVoid(ask(key, Command.storeQuietly(key, bytesOf(value), options.flags ?? 0, time)))
           )
         : storing("set", key, value, options, { STORED: undefined }),
@@ -230,9 +232,7 @@ export const make = <E>(
       ),
     delete: (key) => told(key, Command.remove(key), { DELETED: true, NOT_FOUND: false }),
     touch: (key, expiry) =>
-      Effect.flatMap(timeOf(expiry), (time) =>
-        told(key, Command.touch(key, time), { TOUCHED: true, NOT_FOUND: false })
-      ),
+      withTime(expiry, (time) => told(key, Command.touch(key, time), { TOUCHED: true, NOT_FOUND: false })),
     increment: (key, delta = 1n) => counting("incr", key, delta),
     decrement: (key, delta = 1n) => counting("decr", key, delta),
     meta: (command, key, flags = [], value) =>
@@ -260,10 +260,7 @@ export const administration = <E>(call: Call<E>): Administration<E | MemcacheErr
         return found
       }),
     version: Effect.map(ask(Command.version), ([reply]) => reply!.line.replace(/^VERSION /, "")),
-    flushAll: (delay) =>
-      Effect.flatMap(delay === undefined ? Effect.succeed(0) : timeOf(delay), (time) =>
-        Effect.asVoid(ask(Command.flushAll(Math.max(0, time))))
-      ),
+    flushAll: (delay) => withTime(delay, (time) => Effect.asVoid(ask(Command.flushAll(Math.max(0, time))))),
     verbosity: (level) => Effect.asVoid(ask(Command.verbosity(level)))
   }
 }

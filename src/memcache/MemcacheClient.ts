@@ -19,6 +19,7 @@ import type { Command } from "./MemcacheCommand.ts"
 import * as MemcacheConnection from "./MemcacheConnection.ts"
 import type { MemcacheError } from "./MemcacheError.ts"
 import * as MemcacheRing from "./MemcacheRing.ts"
+import { keyOf } from "./MemcacheWire.ts"
 
 /** What a command may fail with over connections that are kept. */
 export type Failure = MemcacheError | PersistentClient.Failure<never>
@@ -76,7 +77,8 @@ export const connect = Effect.fnUntraced(function* (
         })
     )
   )
-  const route = (key: string) => ring(Buffer.from(key).toString("latin1"))
+  // What cannot be a key is not asked for.
+  const route = (key: string) => ring(keyOf(key) ?? "")
   return {
     ...MemcacheCache.make(route, calls),
     servers: named.map(({ name }, index) => ({ name, ...MemcacheCache.administration(calls[index]!) }))

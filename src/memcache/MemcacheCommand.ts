@@ -35,16 +35,24 @@ export const isError = (line: string): boolean =>
 export const encode = ({ block, line }: Command): ReadonlyArray<Uint8Array> => {
   if (block === undefined) return [Buffer.from(`${line}\r\n`, "latin1")]
   if (block.length < copiedBytesMax) {
-    const bytes = Buffer.allocUnsafeSlow(line.length + block.length + 4)
-    bytes.write(`${line}\r\n`, "latin1")
-    bytes.set(block, line.length + 2)
-    bytes.write("\r\n", line.length + 2 + block.length, "latin1")
+    const bytes = Buffer.allocUnsafe(line.length + block.length + 4)
+    bytes.write(line, "latin1")
+    const at = endLine(bytes, line.length)
+    bytes.set(block, at)
+    endLine(bytes, at + block.length)
     return [bytes]
   }
   return [Buffer.from(`${line}\r\n`, "latin1"), block, Buffer.from("\r\n")]
 }
 
 const copiedBytesMax = 4_096
+
+/** A CRLF at this place; gives the one behind it. */
+const endLine = (bytes: Uint8Array, at: number): number => {
+  bytes[at] = 13
+  bytes[at + 1] = 10
+  return at + 2
+}
 
 const withKey = (operation: string, key: string, f: (key: string) => Command): Said => {
   const bytes = keyOf(key)
@@ -78,18 +86,21 @@ const isMetaAnswer = ({ block, line }: Reply): boolean =>
 
 /** Values of these keys (as on the wire), and the end of them. */
 const isValueOf = (keys: ReadonlyArray<string>): Command["isAnswer"] => {
-  const known = keys.length === 1 ? undefined : new Set(keys)
-  return ({ block, line }) => {
-    if (block === undefined) return line === "END"
-    if (!line.startsWith("VALUE ")) return false
-    const key = line.slice(6, line.indexOf(" ", 6))
-    return known === undefined ? key === keys[0] : known.has(key)
+  if (keys.length === 1) {
+    const start = `VALUE ${keys[0]} `
+    return ({ block, line }) => (block === undefined ? line === "END" : line.startsWith(start))
   }
+  const known = new Set(keys)
+  return ({ block, line }) =>
+    block === undefined
+      ? line === "END"
+      : line.startsWith("VALUE ") && known.has(line.slice(6, line.indexOf(" ", 6)))
 }
 
 /** `get`, `gets`, `gat TIME`, `gats TIME` of some keys. */
 export const get = (command: string, keys: ReadonlyArray<string>): Said => {
-  const operation = command.split(" ", 1)[0]!
+  const end = command.indexOf(" ")
+  const operation = end < 0 ? command : command.slice(0, end)
   const all: Array<string> = []
   for (const key of keys) {
     const bytes = keyOf(key)

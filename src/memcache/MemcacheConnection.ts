@@ -4,15 +4,16 @@
  * Who no longer waits for an answer costs nothing: it is read, and dropped, when it comes. A timeout or an answer that makes no sense
  * ends the connection, and fails all who wait.
  */
-import * as Clock from "effect/Clock"
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
-import type { TransportError } from "../reactor/ReactorError.ts"
+import * as Immediate from "../reactor/Immediate.ts"
 import type { Transport } from "../reactor/Transport.ts"
+import * as Waiters from "../reactor/Waiters.ts"
 import { type Command, encode, isError, login } from "./MemcacheCommand.ts"
 import {
   Busy,
@@ -25,6 +26,7 @@ import {
   type MemcacheReason,
   TimedOut
 } from "./MemcacheError.ts"
+import { Pending, PendingQueue } from "./MemcachePending.ts"
 import * as MemcacheReplyWire from "./MemcacheReplyWire.ts"
 import type { Reply } from "./MemcacheReplyWire.ts"
 
@@ -57,7 +59,7 @@ export const make = Effect.fnUntraced(function* (
   transport: Transport,
   options: Options = {}
 ): Effect.fn.Return<Connection, never, Scope.Scope> {
-  const line = new Line(transport, yield* Clock.Clock, options)
+  const line = new Line(transport, yield* Effect.context(), options)
   yield* Effect.forkScoped(line.receive, { startImmediately: true })
   yield* Effect.forkScoped(line.watch, { startImmediately: true })
   yield* Effect.addFinalizer(() =>
@@ -67,98 +69,114 @@ export const make = Effect.fnUntraced(function* (
   return { call: line.call }
 })
 
-interface Pending {
-  /** What comes may be about a command before it, which wanted no answer. */
-  readonly isAmbiguous: boolean
-  readonly command: Command
-  readonly replies: Array<Reply>
-  readonly deadline: number
-  exit: Effect.Effect<ReadonlyArray<Reply>, MemcacheError> | undefined
-  resume: ((exit: Effect.Effect<ReadonlyArray<Reply>, MemcacheError>) => void) | undefined
-}
+/** How many ticks a timeout has. */
+const ticksPerTimeout = 8
 
 class Line {
   private readonly transport: Transport
-  private readonly clock: Clock.Clock
+  private readonly context: Context.Context<never>
   private readonly timeoutMillis: number
   private readonly pendingMax: number
   private readonly decoder: ReturnType<typeof MemcacheReplyWire.decoder>
-  /** In the order of their answers; those before `first` have theirs. */
-  private pending: Array<Pending> = []
-  private first = 0
-  private readonly sending = Semaphore.makeUnsafe(1)
+  private readonly begin: Transport["send"]
+  /** They were sent, and are answered in this order. */
+  private readonly pending = new PendingQueue()
+  /** It is being sent: there was no room for all of it. */
+  private sending: Pending | undefined = undefined
+  private stopSending: (() => void) | undefined = undefined
+  /** They are sent when there is room again, in this order. */
+  private readonly waiting = new Set<Pending>()
+  private isResuming = false
+  private tick = 0
   private over: MemcacheReason | undefined = undefined
   /** A command that wants no answer was sent, and none behind it that wants one. */
   private isQuiet = false
   /** Hears the answer to the login. */
   private entering: Pending | undefined = undefined
 
-  constructor(transport: Transport, clock: Clock.Clock, options: Options) {
+  constructor(transport: Transport, context: Context.Context<never>, options: Options) {
     this.transport = transport
-    this.clock = clock
+    this.context = context
     this.timeoutMillis = Duration.toMillis(options.timeout ?? "10 seconds")
     this.pendingMax = options.pendingMax ?? 65_536
     this.decoder = MemcacheReplyWire.decoder(options)
+    this.begin = Immediate.beginning(transport.send)
   }
 
   readonly call = (command: Command): Effect.Effect<ReadonlyArray<Reply>, MemcacheError> =>
-    Effect.flatMap(this.sending.withPermits(1)(Effect.uninterruptible(this.send(command))), (pending) => {
-      if (command.isQuiet === true) return nothing
-      return Effect.callback<ReadonlyArray<Reply>, MemcacheError>((resume) => {
-        if (pending.exit !== undefined) return resume(pending.exit)
-        pending.resume = resume
-        // The answer is dropped when it comes.
-        return Effect.sync(() => void (pending.resume = undefined))
+    Effect.callback((resume) => {
+      const pending = new Pending(command, resume)
+      if (this.sending === undefined && this.waiting.size === 0) this.send(pending)
+      else this.waiting.add(pending)
+      return Effect.sync(() => {
+        // What was sent is answered all the same; that is read, and dropped.
+        pending.giveUp()
+        this.waiting.delete(pending)
       })
     })
 
   /** Says who we are. What is wrong with it is what all others hear. */
   enter({ password, unprotected, user }: Login): Effect.Effect<void> {
-    const said = login(user, password)
-    const refused = (reason: MemcacheReason) => {
-      this.fail(reason)
+    return Effect.suspend(() => {
+      const said = login(user, password)
+      const isExposed = unprotected !== true && !isPrivate(this.transport)
+      if (said._tag === "Success" && !isExposed) {
+        this.entering = new Pending(said.success)
+        this.send(this.entering)
+        return Effect.void
+      }
+      this.fail(said._tag === "Failure" ? said.failure.reason : new Exposed())
       return this.transport.abort
-    }
-    if (said._tag === "Failure") return Effect.suspend(() => refused(said.failure.reason))
-    if (unprotected !== true && !isPrivate(this.transport))
-      return Effect.suspend(() => refused(new Exposed()))
-    return Effect.matchEffect(this.send(said.success), {
-      onSuccess: (pending) => Effect.sync(() => void (this.entering = pending)),
-      onFailure: () => Effect.void
     })
   }
 
-  /** In line, and on its way: nothing comes between the two, or answers would go astray. */
-  private send(command: Command): Effect.Effect<Pending, MemcacheError> {
-    return Effect.suspend(() => {
-      const { operation } = command
-      if (this.over !== undefined) return Effect.fail(new MemcacheError({ operation, reason: this.over }))
-      if (this.pending.length - this.first >= this.pendingMax) {
-        return Effect.fail(new MemcacheError({ operation, reason: new Busy({ limit: this.pendingMax }) }))
-      }
-      const deadline = this.clock.currentTimeMillisUnsafe() + this.timeoutMillis
-      const { isQuiet } = this
-      this.isQuiet = command.isQuiet === true
-      const pending: Pending = {
-        isAmbiguous: isQuiet,
-        command,
-        replies: [],
-        deadline,
-        exit: undefined,
-        resume: undefined
-      }
-      if (this.isQuiet) pending.exit = nothing
-      else this.pending.push(pending)
-      const pieces = encode(command)
-      const sent =
-        pieces.length === 1
-          ? this.transport.send(pieces[0]!)
-          : Effect.forEach(pieces, this.transport.send, { discard: true })
-      // A loss is heard of by `receive` too: it is told once.
-      const lost = (cause: TransportError) =>
-        Effect.sync(() => this.fail(new Lost({ detail: cause.message, cause })))
-      return sent.pipe(Effect.catch(lost), Effect.as(pending))
+  /** In line, and on its way, in one step: or answers would go astray. */
+  private send(pending: Pending): void {
+    const { command } = pending
+    if (this.over !== undefined) return pending.settle(failed(command, this.over))
+    if (this.pending.length >= this.pendingMax) {
+      return pending.settle(failed(command, new Busy({ limit: this.pendingMax })))
+    }
+    pending.isAmbiguous = this.isQuiet
+    pending.tick = this.tick
+    this.isQuiet = command.isQuiet === true
+    if (!this.isQuiet) this.pending.push(pending)
+    const pieces = encode(command)
+    const rest =
+      pieces.length === 1
+        ? this.begin(pieces[0]!)
+        : Effect.forEach(pieces, this.transport.send, { discard: true })
+    if (rest === Effect.void) this.sent(pending)
+    else this.finish(pending, rest)
+  }
+
+  private sent(pending: Pending): void {
+    const { command } = pending
+    if (this.over !== undefined) pending.settle(failed(command, this.over))
+    else if (command.isQuiet === true) pending.settle(nothing)
+  }
+
+  /** The others wait meanwhile. Not part of any caller: whoever gives up cuts nothing in two. */
+  private finish(pending: Pending, rest: ReturnType<Transport["send"]>): void {
+    this.sending = pending
+    this.stopSending = Waiters.watch(rest, this.context, (exit) => {
+      this.sending = undefined
+      if (exit._tag === "Failure") this.fail(lostBy(Cause.squash(exit.cause)))
+      this.sent(pending)
+      this.sendWaiting()
     })
+  }
+
+  private sendWaiting(): void {
+    // What is sent at once leads back here.
+    if (this.isResuming) return
+    this.isResuming = true
+    for (const pending of this.waiting) {
+      if (this.sending !== undefined) break
+      this.waiting.delete(pending)
+      this.send(pending)
+    }
+    this.isResuming = false
   }
 
   get receive(): Effect.Effect<void> {
@@ -175,29 +193,33 @@ class Line {
         Effect.matchEffect({
           onSuccess: () =>
             Effect.sync(() => this.fail(new Lost({ detail: "the server closed the connection" }))),
-          onFailure: (cause) => Effect.sync(() => this.fail(new Lost({ detail: cause.message, cause })))
+          onFailure: (cause) => Effect.sync(() => this.fail(lostBy(cause)))
         })
       )
   }
 
-  /** Looks at the oldest one, eight times a timeout: at most an eighth late. */
+  /** Looks at the oldest one that was sent, or waits for room, eight times a timeout: at most an eighth late. */
   get watch(): Effect.Effect<never> {
     const look = Effect.suspend(() => {
-      const oldest = this.pending[this.first]
-      if (oldest === undefined || this.clock.currentTimeMillisUnsafe() < oldest.deadline) return Effect.void
+      this.tick++
+      const oldest = this.pending.oldest ?? this.sending
+      if (oldest === undefined || this.tick - oldest.tick <= ticksPerTimeout) return Effect.void
       this.fail(new TimedOut({ millis: this.timeoutMillis }))
       return this.transport.abort
     })
-    return Effect.forever(Effect.andThen(Effect.sleep(Math.max(1, this.timeoutMillis / 8)), look))
+    return Effect.forever(
+      Effect.andThen(Effect.sleep(Math.max(1, this.timeoutMillis / ticksPerTimeout)), look)
+    )
   }
 
   private heard(reply: Reply): void {
-    const pending = this.pending[this.first]
+    const pending = this.pending.oldest
     if (pending === undefined) return this.fail(new Malformed({ detail: "an answer that nobody asked for" }))
     const { command, replies } = pending
     const { block, line } = reply
+    const isComplaint = block === undefined && isError(line)
     // Nobody knows any more which answer is whose.
-    if (!command.isAnswer(reply) && !(block === undefined && isError(line))) {
+    if (!isComplaint && !command.isAnswer(reply)) {
       return this.fail(new Malformed({ detail: `no answer to ${command.operation}: ${line.slice(0, 80)}` }))
     }
     replies.push(reply)
@@ -205,45 +227,38 @@ class Line {
     if (pending === this.entering && line !== "STORED") {
       return this.fail(new LoginRefused({ detail: line.replace(/^CLIENT_ERROR /, "") }))
     }
-    if (pending.isAmbiguous && block === undefined && isError(line)) {
+    if (pending.isAmbiguous && isComplaint) {
       // Whatever it is about: if not about this command, all answers that follow would be taken for others.
       return this.fail(new Malformed({ detail: `a complaint, perhaps of a command before: ${line}` }))
     }
-    if (++this.first === this.pending.length) {
-      this.pending = []
-      this.first = 0
-    } else if (this.first >= 1024 && this.first * 2 >= this.pending.length) {
-      this.pending = this.pending.slice(this.first)
-      this.first = 0
-    }
-    settle(
-      pending,
-      block === undefined && isError(line)
-        ? Effect.fail(new MemcacheError({ operation: command.operation, reason: complaintOf(line) }))
-        : Effect.succeed(replies)
-    )
+    this.pending.shift()
+    pending.settle(isComplaint ? failed(command, complaintOf(line)) : Effect.succeed(replies))
   }
 
   /** The first reason holds. */
   fail(reason: MemcacheReason): void {
     if (this.over !== undefined) return
     this.over = reason
-    const waiting = this.pending.slice(this.first)
-    this.pending = []
-    this.first = 0
-    for (const pending of waiting) {
-      settle(pending, Effect.fail(new MemcacheError({ operation: pending.command.operation, reason })))
-    }
+    this.stopSending?.()
+    const all = [
+      ...this.pending.takeAll(),
+      ...(this.sending === undefined ? [] : [this.sending]),
+      ...this.waiting
+    ]
+    this.sending = undefined
+    this.waiting.clear()
+    for (const pending of all) pending.settle(failed(pending.command, reason))
   }
 }
 
 const nothing = Effect.succeed<ReadonlyArray<Reply>>([])
 
+const failed = ({ operation }: Command, reason: MemcacheReason) =>
+  Effect.fail(new MemcacheError({ operation, reason }))
+
+const lostBy = (cause: unknown): MemcacheReason =>
+  new Lost({ detail: cause instanceof Error ? cause.message : String(cause), cause })
+
 /** Whether what is sent can be read by none but the two, as far as the connection tells. */
 const isPrivate = ({ peer, security }: Transport): boolean =>
   security._tag !== "Plain" || !NetAddress.isInetAddress(peer) || NetAddress.isLoopback(peer.address)
-
-const settle = (pending: Pending, exit: Effect.Effect<ReadonlyArray<Reply>, MemcacheError>): void => {
-  pending.exit = exit
-  pending.resume?.(exit)
-}

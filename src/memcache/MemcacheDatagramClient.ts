@@ -21,6 +21,7 @@ import * as Wire from "./MemcacheDatagramWire.ts"
 import { Busy, Lost, MemcacheError, type MemcacheReason, TimedOut, Unsayable } from "./MemcacheError.ts"
 import type { Reply } from "./MemcacheReplyWire.ts"
 import * as MemcacheRing from "./MemcacheRing.ts"
+import { keyOf } from "./MemcacheWire.ts"
 
 export interface Options extends MemcacheDatagramAnswer.Options {
   /** How long an answer may take. Default 1 second. */
@@ -74,7 +75,8 @@ export const connect = Effect.fnUntraced(function* (
       (connected) => calling(connected, options)
     )
   )
-  const route = (key: string) => ring(Buffer.from(key).toString("latin1"))
+  // What cannot be a key is not asked for.
+  const route = (key: string) => ring(keyOf(key) ?? "")
   return {
     ...MemcacheCache.make(route, calls, keysPerGet),
     servers: named.map(({ name }, index) => ({ name, ...MemcacheCache.administration(calls[index]!) }))

@@ -2,7 +2,7 @@
 import type { Decoder } from "../framing/Decoder.ts"
 import { decoding, FrameTooLong, Malformed } from "../framing/FramingError.ts"
 import { BlockDecoder } from "./MemcacheBlockDecoder.ts"
-import { lineBytesMax, unsigned } from "./MemcacheWire.ts"
+import { lineBytesMax, unsigned, wordAt } from "./MemcacheWire.ts"
 
 export interface Reply {
   /** Without its end, a character for each byte. */
@@ -34,7 +34,7 @@ class ReplyDecoder extends BlockDecoder<Reply> {
   protected override lineRead(line: string): Reply | undefined {
     const place = line.startsWith("VALUE ") ? 3 : line.startsWith("VA ") ? 1 : 0
     if (place === 0) return { line, block: undefined }
-    const size = unsigned(line.split(" ", place + 1)[place], Number.MAX_SAFE_INTEGER)
+    const size = unsigned(wordAt(line, place), Number.MAX_SAFE_INTEGER)
     if (size === undefined) {
       return this.fail(decoding("memcache", new Malformed({ detail: "a value without a length" })))
     }

@@ -28,6 +28,17 @@ export const keyOf = (text: string): string | undefined => {
   return sayable.test(bytes) ? bytes : undefined
 }
 
+/** The word of a line at a place, 0 for the first; a space ends each. */
+export const wordAt = (line: string, place: number): string | undefined => {
+  let from = 0
+  for (let i = 0; i < place; i++) {
+    from = line.indexOf(" ", from) + 1
+    if (from === 0) return undefined
+  }
+  const end = line.indexOf(" ", from)
+  return end < 0 ? line.slice(from) : line.slice(from, end)
+}
+
 /** Digits only, no more than `max`; else `undefined`. */
 export const unsigned = (text: string | undefined, max: number): number | undefined => {
   if (text === undefined || text.length === 0 || text.length > 15) return undefined
