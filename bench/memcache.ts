@@ -1,10 +1,11 @@
 /**
- * `node bench/memcache.ts [--rounds 7] [--only clients|servers] [--smoke] [--check]`: about two and a half minutes
+ * `node bench/memcache.ts [--rounds 7] [--only clients|servers|udp] [--smoke] [--check]`: about two and a half minutes
  *
  * Our cache beside memcached itself (one thread that serves) and one on Twisted: `get` and `set` of values of 100 bytes under 20,000
  * keys, pipelined (8 connections, 50 commands in flight on each) and one at a time on 50. Then our client beside Twisted's
- * `MemCacheProtocol`, against memcached. `--smoke` shows in seconds that everything works; `--check` exits with 1 when a goal is missed.
+ * `MemCacheProtocol`, against memcached; and the servers over UDP, asked by libmemcached's memcaslap. `--smoke` shows in seconds that everything works; `--check` exits with 1 when a goal is missed.
  */
+import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import type { RateCase, Server } from "./Case.ts"
@@ -12,7 +13,7 @@ import * as machine from "./machine.ts"
 import { measure, type Profile, profiles } from "./measure.ts"
 import { median } from "./median.ts"
 import * as native from "./native.ts"
-import { Conversation, figure, type RunningServer, startServer } from "./processes.ts"
+import { Conversation, figure, type RunningServer, serverCpuMicros, startServer } from "./processes.ts"
 import { onNode, onTwisted } from "./programs.ts"
 import { render, verdicts } from "./report.ts"
 
@@ -130,6 +131,54 @@ const compareClients = async (): Promise<void> => {
   }
 }
 
+// ---- Over UDP, by memcaslap: nine gets to a set, values of 1 KB.
+
+const caslap = (port: number): { readonly ops: number; readonly perSecond: number } => {
+  const time = given.smoke ? ["-x", "1000"] : ["-t", "1s"]
+  const load = ["-c", "16", "-T", "1", "-w", "1k"]
+  const command = [...machine.pin("load"), "memcaslap", "-U", "-s", `127.0.0.1:${port}`, ...time, ...load]
+  const { stdout } = spawnSync(command[0]!, command.slice(1), { encoding: "utf8", timeout: 30_000 })
+  const [ops = 0, perSecond = 0, dropped = 0] = [/Ops: (\d+)/, /TPS: (\d+)/, /packet_drop: (\d+)/].map(
+    (what) => Number(what.exec(stdout)?.[1])
+  )
+  if (!(ops > 0)) throw new Error(`memcaslap: ${stdout}`)
+  if (dropped > 0) print(`${dropped} datagrams were lost\n`)
+  return { perSecond, ops }
+}
+
+const compareDatagrams = async (): Promise<void> => {
+  const isThere = machine.succeeds("memcaslap", ["--version"])
+  const problem =
+    memcached.absent ?? (isThere ? undefined : "memcaslap (libmemcached-tools) is not installed")
+  if (problem !== undefined) return print(`UDP: ${problem}\n`)
+  const servers = [memcached, onNode(ours, "spindle-memcache.ts")]
+  const running: Array<RunningServer> = []
+  try {
+    for (const server of servers) running.push(await startServer(server))
+    const samples: ReadonlyArray<Array<number>> = servers.map(() => [])
+    const rates: ReadonlyArray<Array<number>> = servers.map(() => [])
+    for (let round = 0; round < rounds; round++) {
+      for (const [i, server] of running.entries()) {
+        const before = await serverCpuMicros(server)
+        const { ops, perSecond } = caslap(server.port)
+        samples[i]!.push(((await serverCpuMicros(server)) - before) / ops)
+        rates[i]!.push(perSecond)
+      }
+    }
+    print("over UDP, by memcaslap, 16 in flight\n\n")
+    for (const [i, { name }] of servers.entries()) {
+      const over = median(samples[i]!.map((micros, round) => samples[0]![round]! / micros))
+      const rate = Math.round(median(rates[i]!)).toLocaleString("en-US")
+      print(
+        `${name.padEnd(18)}${rate.padStart(9)} ops/s ${median(samples[i]!).toFixed(2).padStart(6)} us/op  `
+      )
+      print(`per CPU x ${over.toFixed(2)}\n`)
+    }
+  } finally {
+    for (const { conversation } of running) await conversation.stop()
+  }
+}
+
 const compareServers = async (): Promise<void> => {
   const generator = native.generator()
   if (generator.problem !== undefined) {
@@ -151,5 +200,7 @@ const compareServers = async (): Promise<void> => {
 }
 
 print(`${machine.description()}\n${rounds} rounds, medians; x: beside the first, within each round\n\n`)
-if (given.only !== "clients") await compareServers()
-if (given.only !== "servers") await compareClients()
+const parts = { servers: compareServers, clients: compareClients, udp: compareDatagrams }
+for (const [name, compare] of Object.entries(parts)) {
+  if (given.only === undefined || given.only === name) await compare()
+}

@@ -29,7 +29,20 @@ const port = await freePort()
 const nobody = ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
 // However this process ends, so does memcached: by itself it would stay, and disturb what is measured next.
 const guard = ["--pdeathsig", "KILL", ...(process.getuid?.() === 0 ? nobody : [])]
-const options = ["-l", "127.0.0.1", "-p", String(port), "-U", "0", "-t", "1", "-m", "256", "-b", "511"]
+const options = [
+  "-l",
+  "127.0.0.1",
+  "-p",
+  String(port),
+  "-U",
+  String(port),
+  "-t",
+  "1",
+  "-m",
+  "256",
+  "-b",
+  "511"
+]
 const child = spawn("setpriv", [...guard, "memcached", ...options], { stdio: "ignore" })
 child.on("error", (error) => answer({ error: error.message }))
 child.on("exit", () => process.exit(1))
