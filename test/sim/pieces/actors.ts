@@ -178,18 +178,19 @@ export class Actors {
 
   // --- its phases -----------------------------------------------------------------------------------------
 
+  /** Interrupted before it has begun, it has not run. */
   private coded<A, E, R>(actor: Actor, code: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.suspend(() => {
-      this.demand(actor.code === 0, `${actor.name} runs twice at once`)
-      actor.code++
-      return code
-    }).pipe(
-      Effect.ensuring(
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        this.demand(actor.code === 0, `${actor.name} runs twice at once`)
+        actor.code++
+      }),
+      () => code,
+      () =>
         Effect.sync(() => {
           actor.code--
           actor.settle()
         })
-      )
     )
   }
 

@@ -190,6 +190,8 @@ const allAnew = Effect.fnUntraced(function* (actors: Actors, tree: ServiceTree.S
     const { _tag } = node.state.value
     actors.demand(_tag === "Running", `${node.path} is ${_tag}, when all was started`)
   }
+  // Its `run` has been forked then, and may not have begun.
+  yield* Effect.sleep("1 milli")
   yield* checkAtRest(actors, tree)
   actors.closed = []
   yield* tree.stop
