@@ -118,11 +118,20 @@ export class AmpPlaces<R> {
     return work
   }
 
+  /** Takes the place in the worker's first operation: whoever is interrupted while he begins it has taken none. */
   private begin(work: Work<R>): Effect.Effect<void, never, R> {
-    return Effect.suspend(() => {
-      this.active++
-      return Effect.asVoid(Effect.forkIn(this.worker(work), this.scope, { startImmediately: true }))
-    })
+    return this.fork(
+      Effect.suspend(() => {
+        // It was free an operation ago.
+        if (this.active >= this.limits.placesMax) return this.keep(work)
+        this.active++
+        return this.worker(work)
+      })
+    )
+  }
+
+  private fork(worker: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> {
+    return Effect.asVoid(Effect.forkIn(worker, this.scope, { startImmediately: true }))
   }
 
   /** Works on one command, and then on those that waited. */
@@ -146,10 +155,10 @@ export class AmpPlaces<R> {
   }
 
   private readonly leave: Effect.Effect<void, never, R> = Effect.suspend(() => {
-    this.active--
-    // It came after the last look at the queue, and found this worker still there.
+    // It came after the last look at the queue, and found this worker still there: it has its place.
     const next = this.isOver ? undefined : this.kept()
-    if (next !== undefined) return this.begin(next)
+    if (next !== undefined) return this.fork(this.worker(next))
+    this.active--
     this.wake()
     if (this.active > 0) return Effect.void
     for (const resume of this.idleWaiters) resume(Effect.void)

@@ -28,8 +28,9 @@ export const inTurn = <A>(
         return Effect.fail(new ServiceError({ path: member.path, reason }))
       }
     }
-    const performed = perform(tree.context, turns, body, { ...options, fromWithin })
-    return options.preempts === true ? preempting(member, performed) : performed
+    const { cancellable } = options
+    const preempts = options.preempts === true ? member : undefined
+    return perform(tree.context, turns, body, { cancellable, preempts, fromWithin })
   })
 
 /** Why nothing can be started in its place. */
@@ -46,11 +47,3 @@ export const refusal = (member: Member): ServiceError | undefined => {
 
 /** Of the tree that it is in. */
 export const root = (member: Member): Member => [...member.upwards()].at(-1)!
-
-/** Cuts starts short that are under way, so that the turn comes soon. */
-const preempting = <A, E>(member: Member, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
-    member.cancels++
-    member.cancelStart()
-    return effect
-  }).pipe(Effect.ensuring(Effect.sync(() => member.cancels--)))

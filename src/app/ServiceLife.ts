@@ -28,7 +28,8 @@ export class Life {
   started: unknown = undefined
   provided: Context.Context<never> = Context.empty()
   run: Fiber.Fiber<unknown, unknown> | undefined
-  readonly watchers: Array<Fiber.Fiber<unknown, unknown>> = []
+  /** What asks it how it is. */
+  readonly watchers = new Set<Fiber.Fiber<unknown, unknown>>()
 }
 
 /** It is tried again when the timer has slept. */

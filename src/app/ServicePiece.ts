@@ -119,8 +119,8 @@ const goUp = (member: Member, piece: Piece, life: Life): Effect.Effect<void> =>
     }
     const context = phaseContext(member, "run", life)
     const { live, ready } = piece
-    if (live !== undefined) life.watchers.push(yield* forkIn(context, watchLive(member, life, live, fallen)))
-    if (ready !== undefined) life.watchers.push(yield* forkIn(context, watchReady(member, life, ready)))
+    if (live !== undefined) life.watchers.add(yield* forkIn(context, watchLive(member, life, live, fallen)))
+    if (ready !== undefined) life.watchers.add(yield* forkIn(context, watchReady(member, life, ready)))
   })
 
 /** Why the answer is no; undefined when it is yes. */

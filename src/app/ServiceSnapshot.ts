@@ -79,15 +79,22 @@ const ofFailure = (failure: Failure.Failure<unknown>) => ({
   json: Failure.toJson(failure)
 })
 
+/** Asked only while it runs: its end waits for what was asked, as it does for its probes. */
 const detailsOf = (member: Member): Effect.Effect<unknown> => {
   const { life, piece } = member
   if (life?.up !== true || piece?.details === undefined) return Effect.undefined
   const { details } = piece
-  return within(
-    Effect.suspend(() => details(life.started)),
-    phaseContext(member, "run", life)
-  ).pipe(
+  // In the fiber that the timeout forks.
+  const asked = Effect.withFiber<unknown, unknown>((fiber) => {
+    if (!life.up) return Effect.undefined
+    life.watchers.add(fiber)
+    fiber.addObserver(() => life.watchers.delete(fiber))
+    return details(life.started)
+  })
+  return within(asked, phaseContext(member, "run", life)).pipe(
     Effect.timeout("1 second"),
-    Effect.catchCause((cause) => Effect.succeed({ error: Failure.message(Failure.fromCause(cause)) }))
+    Effect.catchCause((cause) =>
+      Effect.sync(() => (life.up ? { error: Failure.message(Failure.fromCause(cause)) } : undefined))
+    )
   )
 }

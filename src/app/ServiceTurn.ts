@@ -47,8 +47,21 @@ const inTurn = <A, E>(
 export interface Performing {
   /** Whether whoever is interrupted while he waits for it does not want it any more. */
   readonly cancellable: boolean
+  /** No start of this, or in it, goes on until this is over: so the turn comes soon. */
+  readonly preempts?: Member | undefined
   /** Who asks is a part of the tree: it may be what stops him, and he must not wait for it then. */
   readonly fromWithin?: boolean | undefined
+}
+
+/** From now on, and not only while somebody waits for it. */
+const preempting = <A, E>(member: Member | undefined, body: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  if (member === undefined) return body
+  member.cancels++
+  member.cancelStart()
+  return Effect.ensuring(
+    body,
+    Effect.sync(() => member.cancels--)
+  )
 }
 
 /** In a fiber of its own, in this context: nobody who asks for it takes it with him when he is interrupted. */
@@ -65,16 +78,17 @@ export const perform = <A, E>(
         operation.begun = true
         return body(operation)
       })
-      const fiber = yield* Effect.forkDetach(within(inTurn(turns, begin), context), {
-        startImmediately: true
-      })
+      const performed = preempting(options.preempts, within(inTurn(turns, begin), context))
+      const fiber = yield* Effect.forkDetach(performed, { startImmediately: true })
       const sequels = Effect.suspend(() => Fiber.awaitAll(operation.sequels))
       const result = restore(Effect.tap(Fiber.join(fiber), () => sequels))
       if (!options.cancellable) return yield* result
       return yield* Effect.onInterrupt(result, () => {
-        if (!operation.begun) return Fiber.interrupt(fiber)
-        operation.cancel()
-        return options.fromWithin === true ? Effect.void : Fiber.await(fiber)
+        const { begun } = operation
+        // Now: it may have begun when the next operation of this fiber is done.
+        if (begun) operation.cancel()
+        else fiber.interruptUnsafe()
+        return begun && options.fromWithin === true ? Effect.void : Fiber.await(fiber)
       })
     })
   )

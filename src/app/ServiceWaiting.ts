@@ -84,9 +84,13 @@ export const awaitCode = <A>(
   code: Effect.Effect<A, unknown>
 ): Effect.Effect<A, ServiceError> =>
   Effect.gen(function* () {
-    if (isCancelled(member, operation)) return yield* stopped(member)
-    const fiber = yield* Effect.forkDetach(code, { startImmediately: true })
-    member.starting = operation.current = fiber
+    // Asked and made known in one operation: who cancels it finds it, or it finds that it is cancelled.
+    const known = Effect.withFiber<A, unknown>((fiber) => {
+      if (isCancelled(member, operation)) return Effect.interrupt
+      member.starting = operation.current = fiber
+      return code
+    })
+    const fiber = yield* Effect.forkDetach(known, { startImmediately: true })
     const ended = yield* within(Fiber.await(fiber), member.startTimeout)
     member.starting = operation.current = undefined
     if (Option.isSome(ended)) return yield* settled(member, operation, phase, ended.value)

@@ -59,6 +59,9 @@ export class SimStream implements StreamEnd {
   private blocked = false
   private clogged = false
   private retry: Moment | undefined = undefined
+  private probe: Moment | undefined = undefined
+  /** Nanoseconds for which no probe was answered. */
+  private silence = 0
   private arrivesLast = 0
 
   private scheduled = false
@@ -219,6 +222,7 @@ export class SimStream implements StreamEnd {
   private acknowledged(bytes: number): void {
     this.flight -= bytes
     this.blocked = false
+    this.endProbe()
     this.pump()
   }
 
@@ -254,6 +258,7 @@ export class SimStream implements StreamEnd {
         this.transmit(mark)
       } else if (outgoing.bytes > 0) {
         if (this.flight >= settings.capacityBytes) {
+          if (!this.blocked) this.probeAfter(settings.retransmitNanos)
           this.blocked = true
           // What was taken before nobody asked for it.
           this.other.took(0)
@@ -300,6 +305,27 @@ export class SimStream implements StreamEnd {
       this.transmit(segment, waited + wait)
       this.pump()
     })
+  }
+
+  /** The window is full, and who should tell of room may have crashed: he is asked, less and less often (RFC 9293 §3.8.6.1). */
+  private probeAfter(nanos: number): void {
+    this.probe = this.node.machine.plan(nanos, () => {
+      const { link, other, settings } = this
+      if (this.silence >= settings.giveUpNanos) return this.lose()
+      this.silence += nanos
+      this.probeAfter(Math.min(2 * nanos, retransmitNanosMax, settings.giveUpNanos - this.silence))
+      const carried = link.carry(0)
+      if (carried === undefined) return
+      other.node.port.plan(carried, () =>
+        other.tell(() => (other.isGone ? this.gotReset(undefined, "handOver") : (this.silence = 0)))
+      )
+    })
+  }
+
+  private endProbe(): void {
+    if (this.probe !== undefined) this.node.machine.engine.cancel(this.probe)
+    this.probe = undefined
+    this.silence = 0
   }
 
   /** Nothing overtakes what was sent before. */
@@ -450,6 +476,7 @@ export class SimStream implements StreamEnd {
     this.stopTimer = undefined
     if (this.retry !== undefined) this.node.machine.engine.cancel(this.retry)
     this.retry = undefined
+    this.endProbe()
     this.outgoing.clear()
     this.node.streams.delete(this)
     this.onGone()

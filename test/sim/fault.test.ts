@@ -1,9 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
+import * as Result from "effect/Result"
+import * as Server from "../../src/protocol/Server.ts"
+import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import * as Diagram from "../../src/sim/Diagram.ts"
 import * as Fault from "../../src/sim/Fault.ts"
 import * as Invariant from "../../src/sim/Invariant.ts"
@@ -11,7 +16,7 @@ import * as Shrink from "../../src/sim/Shrink.ts"
 import * as Swarm from "../../src/sim/Swarm.ts"
 import * as World from "../../src/sim/World.ts"
 import { counting } from "./counterServer.ts"
-import { ask, connect, echo, reasonOf, valueOf } from "./runs.ts"
+import { ask, connect, echo, reasonOf, receiveAll, valueOf } from "./runs.ts"
 
 const run = <A, E>(program: Effect.Effect<A, E, World.World | World.Provided>, options = {}) =>
   valueOf(World.run(program, { seed: 1, ...options }))
@@ -190,6 +195,36 @@ describe("faults of hosts", () => {
       return String(yield* Effect.flip(ask(transport, "after")))
     })
     assert.match(run(program), /reset/i)
+  })
+
+  it("who waits for room asks whether the peer is still there", () => {
+    const sending = (meanwhile: Effect.Effect<unknown, unknown, World.World>) =>
+      Effect.gen(function* () {
+        const reads = yield* Deferred.make<void>()
+        const deaf = Server.make(Endpoint.tcp({ port: 7 }), (transport) =>
+          Effect.andThen(Deferred.await(reads), Effect.ignore(receiveAll(transport)))
+        )
+        yield* World.host("a", Effect.andThen(deaf, Effect.never), { mayFail: true })
+        yield* Effect.sleep("10 millis")
+        const transport = yield* connect("a", 7)
+        const fiber = yield* Effect.forkChild(Effect.result(transport.send(new Uint8Array(1_048_576))))
+        yield* Effect.sleep("1 second")
+        yield* meanwhile
+        const before = yield* Clock.currentTimeMillis
+        yield* Deferred.succeed(reads, undefined)
+        const sent = yield* Fiber.join(fiber)
+        const minutes = Math.round(((yield* Clock.currentTimeMillis) - before) / 60_000)
+        return `${Result.isSuccess(sent) ? "sent" : sent.failure.reason._tag} ${minutes}`
+      }).pipe(Effect.scoped)
+    const others = [
+      sending(Effect.sleep("1 hour")),
+      sending(Fault.during("1 second", Fault.down("a"))),
+      sending(Fault.crash("a"))
+    ]
+    assert.deepStrictEqual(
+      others.map((other) => run(other)),
+      ["sent 0", "Reset 0", "TimedOut 15"]
+    )
   })
 
   it("wall clocks are set, and sleeping does not notice", () => {

@@ -18,6 +18,7 @@ describe("a tree of services in a failing world", () => {
       seeds: 60,
       timeout: 600_000,
       yieldEvery: 20,
+      yieldAfter: 1,
       expect: ({ exit }) => assert.isTrue(Exit.isSuccess(exit))
     },
     serviceTree

@@ -4,7 +4,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
-import { Service, ServiceError, ServiceGroup, ServiceInstance } from "../../../src/app/index.ts"
+import {
+  Service,
+  ServiceError,
+  ServiceGroup,
+  ServiceInstance,
+  type ServiceNode
+} from "../../../src/app/index.ts"
 import type { Seed } from "../../../src/sim/Seed.ts"
 
 type AnyService = Service.Service<never, unknown>
@@ -21,6 +27,7 @@ class Actor {
   code = 0
   ending = 0
   closing = false
+  node: ServiceNode | undefined = undefined
   /** It hangs longer than it is waited for, and may be left behind. */
   hung = false
 
@@ -176,27 +183,39 @@ export class Actors {
     }) as AnyService
   }
 
+  /** Whoever hangs, or is on a host that stands still or is slow; and then the tree has waited for it. */
+  leftBehind(path: string, now: number): void {
+    this.say(`${path} is left behind`)
+    const actor = this.all.get(path.slice(path.lastIndexOf("/") + 1))
+    if (actor === undefined) return
+    const waited = now - (actor.node?.state.value.since ?? 0)
+    this.demand(actor.isExcused || waited > 1_900, `${path} is left behind after ${waited} ms`)
+    actor.hung = true
+  }
+
   // --- its phases -----------------------------------------------------------------------------------------
 
+  /** Interrupted before it has begun, it has not run. */
   private coded<A, E, R>(actor: Actor, code: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.suspend(() => {
-      this.demand(actor.code === 0, `${actor.name} runs twice at once`)
-      actor.code++
-      return code
-    }).pipe(
-      Effect.ensuring(
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        this.demand(actor.code === 0, `${actor.name} runs twice at once`)
+        actor.code++
+      }),
+      () => code,
+      () =>
         Effect.sync(() => {
           actor.code--
           actor.settle()
         })
-      )
     )
   }
 
   private binding(actor: Actor) {
     const { name } = actor
     return Effect.acquireRelease(
-      Effect.sync(() => {
+      Effect.map(ServiceInstance, ({ node }) => {
+        actor.node = node
         this.say(`${name} binds`)
         this.demand(++actor.bound === 1, `${name} is bound ${actor.bound} times`)
         this.demand(actor.open === 0, `${name} is bound while it runs`)
@@ -291,7 +310,8 @@ export class Actors {
         if (node === undefined) return
         this.say(`${actor.name} asks for itself`)
         const exit = yield* Effect.exit(
-          Effect.timeoutOption(seed.pick([node.restart, node.start, node.stop]), "1 second")
+          // Far longer than anybody would wait for this finalizer.
+          Effect.timeoutOption(seed.pick([node.restart, node.start, node.stop]), "1 hour")
         )
         const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         const isTold = error instanceof ServiceError && error.reason._tag === "Reentrant"

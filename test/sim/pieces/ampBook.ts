@@ -77,18 +77,19 @@ export class Book {
 
   /** Each call is worked on once, and not too many of them at the same time. */
   private worked<A, E>(id: string, work: Effect.Effect<A, E, AmpConnection.AmpConnection>) {
-    return Effect.gen({ self: this }, function* () {
-      const connection = yield* AmpConnection.AmpConnection
+    const begin = Effect.map(AmpConnection.AmpConnection, (connection) => {
       this.demand(!this.handled.has(id), `${id} is worked on twice`)
       this.handled.add(id)
       const active = (this.active.get(connection) ?? 0) + 1
       this.active.set(connection, active)
       this.demand(active <= this.limits.commandsMax, `${active} commands are worked on at once`)
-      return yield* Effect.ensuring(
-        work,
-        Effect.sync(() => void this.active.set(connection, this.active.get(connection)! - 1))
-      )
+      return connection
     })
+    return Effect.acquireUseRelease(
+      begin,
+      () => work,
+      (connection) => Effect.sync(() => void this.active.set(connection, this.active.get(connection)! - 1))
+    )
   }
 
   private echo({ how, id, payload }: AmpCommand.ArgumentsOf<typeof Echo>) {
