@@ -143,7 +143,7 @@ export interface Options<
   readonly live?: ServiceProbe.Input<NoInfer<B>, unknown, RLive> | undefined
   /** Takes a new configuration over, without a restart: on SIGHUP, `spindle reload`. */
   readonly reload?: ((started: NoInfer<B>) => Effect.Effect<unknown, unknown, RReload>) | undefined
-  /** What `spindle status` tells of it, beside its state: plain JSON. It is given 1 second. */
+  /** What `spindle status` tells of it, beside its state: plain JSON. It is given 1 second, and interrupted when the service is stopped. */
   readonly details?: ((started: NoInfer<B>) => Effect.Effect<unknown, unknown, RDetails>) | undefined
 }
 

@@ -178,7 +178,7 @@ export class SimStream implements StreamEnd {
 
   /** A segment is here. Runs as an event of this host. */
   private arrive(segment: Segment): void {
-    if (this.node.isDown) return
+    if (this.node.isDown) return this.other.inquire()
     if (this.isGone) {
       if (segment === fin) this.tell(() => this.other.acknowledgedEnd())
       else this.tell(() => this.other.gotReset(undefined, "handOver"))
@@ -258,8 +258,8 @@ export class SimStream implements StreamEnd {
         this.transmit(mark)
       } else if (outgoing.bytes > 0) {
         if (this.flight >= settings.capacityBytes) {
-          if (!this.blocked) this.probeAfter(settings.retransmitNanos)
           this.blocked = true
+          this.inquire()
           // What was taken before nobody asked for it.
           this.other.took(0)
           break
@@ -307,7 +307,14 @@ export class SimStream implements StreamEnd {
     })
   }
 
-  /** The window is full, and who should tell of room may have crashed: he is asked, less and less often (RFC 9293 §3.8.6.1). */
+  /**
+   * The window is full, or what was sent has met nobody, and who should tell of room, or acknowledge, may have crashed: he is asked,
+   * less and less often (RFC 9293 §3.8.6.1).
+   */
+  private inquire(): void {
+    if (this.probe === undefined && !this.isGone) this.probeAfter(this.settings.retransmitNanos)
+  }
+
   private probeAfter(nanos: number): void {
     this.probe = this.node.machine.plan(nanos, () => {
       const { link, other, settings } = this

@@ -54,5 +54,5 @@ describe("the places of AMP", () => {
       all += begun
     }
     assert.isAbove(all, 1_000)
-  })
+  }, 120_000)
 })

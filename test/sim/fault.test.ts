@@ -197,6 +197,22 @@ describe("faults of hosts", () => {
     assert.match(run(program), /reset/i)
   })
 
+  it("what was under way when a host crashed is reset when it has booted, or given up", () => {
+    const sending = (meanwhile: Effect.Effect<unknown, unknown, World.World>) =>
+      Effect.gen(function* () {
+        yield* servers("a")
+        const transport = yield* connect("a", 7)
+        yield* transport.send("hello")
+        // On its way it is longer than this.
+        yield* Effect.sleep("100 micros")
+        yield* meanwhile
+        const error = yield* Effect.flip(transport.receive)
+        return "reason" in error ? error.reason._tag : error._tag
+      })
+    assert.strictEqual(run(sending(Fault.during("1 second", Fault.down("a")))), "Reset")
+    assert.strictEqual(run(sending(Fault.crash("a"))), "TimedOut")
+  })
+
   it("who waits for room asks whether the peer is still there", () => {
     const sending = (meanwhile: Effect.Effect<unknown, unknown, World.World>) =>
       Effect.gen(function* () {

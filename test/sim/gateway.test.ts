@@ -22,6 +22,8 @@ describe("the gateway in a failing world", () => {
     "has what it has acknowledged",
     {
       seeds: 60,
+      yieldEvery: 20,
+      yieldAfter: 1,
       timeout: 600_000,
       expect: ({ exit, open }) => {
         assert.isTrue(Exit.isSuccess(exit))

@@ -17,6 +17,7 @@ describe("stopping in a failing world", () => {
     {
       seeds: 100,
       yieldEvery: 20,
+      yieldAfter: 1,
       timeout: 600_000,
       expect: ({ exit, open }) => {
         assert.isTrue(Exit.isSuccess(exit))

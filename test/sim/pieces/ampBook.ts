@@ -29,7 +29,8 @@ export interface Limits {
 }
 
 const usual = ["now", "now", "slow", "late", "refuse", "back"] as const
-const quick = ["now", "slow", "refuse", "back"] as const
+/** Nobody asks back: where both sides do, and each has one place, they wait for each other. */
+const quick = ["now", "slow", "refuse"] as const
 const rare = [...usual, "fatal", "die"] as const
 
 /** The default, in milliseconds. */

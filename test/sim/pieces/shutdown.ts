@@ -63,13 +63,14 @@ const protocol = (seen: Seen, workMillis: number) => (transport: Transport) =>
           Effect.map(lines.receive, (line): string | undefined => line)
         )
         if (line === undefined) return
-        seen.working++
-        yield* Effect.ensuring(
-          Effect.sleep(workMillis),
-          Effect.sync(() => {
-            seen.demand(own.isOpen, "a request outlives what it needs")
-            seen.working--
-          })
+        yield* Effect.acquireUseRelease(
+          Effect.sync(() => seen.working++),
+          () => Effect.sleep(workMillis),
+          () =>
+            Effect.sync(() => {
+              seen.demand(own.isOpen, "a request outlives what it needs")
+              seen.working--
+            })
         )
         if (seen.isStopping) seen.drained++
         yield* lines.send(line)
