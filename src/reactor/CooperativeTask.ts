@@ -143,13 +143,11 @@ export abstract class Task<A, E> implements CooperativeTask<A, E>, RotatingTask 
     })
   )
 
-  readonly whenDone: Effect.Effect<A, E | TaskStopped> = Effect.suspend(() => {
-    this.waiters++
-    return Effect.ensuring(
-      Deferred.await(this.result),
-      Effect.sync(() => this.waiters--)
-    )
-  })
+  readonly whenDone: Effect.Effect<A, E | TaskStopped> = Effect.acquireUseRelease(
+    Effect.sync(() => this.waiters++),
+    () => Deferred.await(this.result),
+    () => Effect.sync(() => this.waiters--)
+  )
 
   /** Lets go of what it works on; the worker is gone, or going. */
   protected close(): void {}
