@@ -64,6 +64,9 @@ export const literalPlace = (
   host: string,
   port: number
 ): Result.Result<Place, Reason.InvalidAddress> | undefined => {
+  if (net.isIPv4(host)) {
+    return Result.succeed({ address: NetAddress.inetAddressFromNativeUnsafe(host, port), host })
+  }
   if (host.includes("%")) return net.isIPv6(host) ? zonedPlace(host, port) : undefined
   const literal = NetAddress.ipFromString(host)
   return Result.isSuccess(literal) ? Result.succeed(placeAt(literal.success, port)) : undefined

@@ -3,6 +3,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Immediate from "../reactor/Immediate.ts"
 import type { TransportError } from "../reactor/ReactorError.ts"
 import * as Receiving from "../reactor/Receiving.ts"
 import type { ReceiveLoop } from "../reactor/ReceiveLoop.ts"
@@ -83,10 +84,14 @@ class Forward {
   private inputEnded(to: Transport, exit: Exit.Exit<void, TransportError>): void {
     if (this.over) return
     if (Exit.isFailure(exit)) return this.end(exit)
-    this.fork(to.end, (ended) => {
-      if (Exit.isFailure(ended)) this.end(ended)
-      else if (--this.open === 0) this.end(Exit.void)
-    })
+    const ending = Immediate.begin(to.end)
+    if (ending === Effect.void) this.outputEnded(Exit.void)
+    else this.fork(ending, (ended) => this.outputEnded(ended))
+  }
+
+  private outputEnded(exit: Exit.Exit<void, TransportError>): void {
+    if (Exit.isFailure(exit)) this.end(exit)
+    else if (--this.open === 0) this.end(Exit.void)
   }
 
   private fork(

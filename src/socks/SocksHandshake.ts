@@ -27,12 +27,21 @@ const parseFirst = (bytes: Uint8Array): Parsed<First> =>
 const mapped = <A, B>(parsed: Parsed<A>, f: (value: A) => B): Parsed<B> =>
   Result.map(parsed, (found) => found && { value: f(found.value), size: found.size })
 
-/** `undefined`: the client was told no, and the conversation is over. */
-export const receiveRequest = Effect.fnUntraced(function* (
+/** `undefined`: the client was told no, and the conversation is over. What is wrong with a request is told where there is a word for it. */
+export const receiveRequest = (
+  client: Transport,
+  users: SocksUsers["Service"]
+): Effect.Effect<Asking | undefined, SocksError | TransportError> =>
+  Effect.tapErrorTag(received(client, users), "SocksError", ({ reason }) => {
+    const mistake = SocksReply.ofMistake(reason)
+    return mistake === undefined ? Effect.void : client.send(mistake)
+  })
+
+const received = Effect.fnUntraced(function* (
   client: Transport,
   { check }: SocksUsers["Service"]
 ): Effect.fn.Return<Asking | undefined, SocksError | TransportError> {
-  const first = yield* answering(client, 4, receive(client, parseFirst))
+  const first = yield* receive(client, parseFirst)
   if ("request" in first) {
     // SOCKS 4 has no passwords, and what it calls a user proves nothing.
     if (check === undefined) return { request: first.request, user: undefined }
@@ -55,17 +64,5 @@ export const receiveRequest = Effect.fnUntraced(function* (
     }
     user = login.user
   }
-  const request = yield* answering(client, 5, receive(client, Socks5Wire.parseRequest))
-  return { request, user }
+  return { request: yield* receive(client, Socks5Wire.parseRequest), user }
 })
-
-/** Says what is wrong with a request, where there is a word for it. */
-const answering = <A>(
-  client: Transport,
-  version: 4 | 5,
-  receiving: Effect.Effect<A, SocksError | TransportError>
-): Effect.Effect<A, SocksError | TransportError> =>
-  Effect.tapErrorTag(receiving, "SocksError", ({ reason }) => {
-    const code = SocksReply.codeOfMistake(reason)
-    return code === undefined ? Effect.void : client.send(SocksReply.format(version, code))
-  })

@@ -47,6 +47,7 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** Text, or `undefined` for what is no UTF-8. */
 export const textOf = (bytes: Uint8Array): string | undefined => {
+  if (bytes.length === 0) return ""
   try {
     return strict.decode(bytes)
   } catch {
