@@ -97,7 +97,7 @@ class Connecting {
   constructor(site: NodeSite, endpoint: Built) {
     this.site = site
     this.endpoint = endpoint
-    this.shared = { turn: site.turn, limits: limitsOf(endpoint), secure }
+    this.shared = { turn: site.turn, limits: limitsOf(endpoint), secure, noDelay: isNoDelayLate(endpoint) }
   }
 
   get open(): Effect.Effect<NodeTransport, ConnectReason> {
@@ -145,6 +145,7 @@ class Connecting {
     const ends = { local: NetAddress.unixPathAddress(""), peer: NetAddress.unixPathAddress(endpoint.path) }
     return dial({
       place: { path: endpoint.path, ...socketOptions(endpoint) },
+      turn: this.site.turn,
       take: (socket) => this.transport(socket, ends),
       reasonOf: (error) => Errno.connectReason(unixError(endpoint.path, error))
     })
@@ -165,6 +166,7 @@ class Connecting {
         address,
         dial({
           place: { ...settings, host },
+          turn: this.site.turn,
           take: (socket) => {
             if (keepAlive !== undefined) keepSocketAlive(socket, keepAlive)
             return take(socket, address)
@@ -269,8 +271,13 @@ const placeSettings = (endpoint: Inet) => ({
   ...(endpoint.bindAddress === undefined
     ? undefined
     : { localAddress: endpoint.bindAddress.address, localPort: endpoint.bindAddress.port }),
-  ...socketOptions(endpoint)
+  ...socketOptions(endpoint),
+  ...(isNoDelayLate(endpoint) ? { noDelay: false } : undefined)
 })
+
+/** TCP_NODELAY is left to the transport (see `Shared`), where there is one from the first byte on. */
+const isNoDelayLate = (endpoint: Built): boolean =>
+  endpoint._tag === "TcpClient" && endpoint.noDelay !== false
 
 /** Node asks only about what it takes for no address. */
 const neverLookUp: net.LookupFunction = (host, _, callback) =>

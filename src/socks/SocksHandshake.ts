@@ -32,25 +32,34 @@ export const receiveRequest = (
   client: Transport,
   users: SocksUsers["Service"]
 ): Effect.Effect<Asking | undefined, SocksError | TransportError> =>
-  Effect.tapErrorTag(received(client, users), "SocksError", ({ reason }) => {
-    const mistake = SocksReply.ofMistake(reason)
-    return mistake === undefined ? Effect.void : client.send(mistake)
-  })
+  Effect.tapError(
+    Effect.flatMap(receive(client, parseFirst), (first) =>
+      "request" in first ? older(client, users, first.request) : newer(client, users, first.methods)
+    ),
+    (error) => {
+      const mistake = error._tag === "SocksError" ? SocksReply.ofMistake(error.reason) : undefined
+      return mistake === undefined ? Effect.void : client.send(mistake)
+    }
+  )
 
-const received = Effect.fnUntraced(function* (
+/** SOCKS 4 has no passwords, and what it calls a user proves nothing. */
+const older = (
   client: Transport,
-  { check }: SocksUsers["Service"]
+  { check }: SocksUsers["Service"],
+  request: Request
+): Effect.Effect<Asking | undefined, TransportError> =>
+  check === undefined
+    ? Effect.succeed({ request, user: undefined })
+    : Effect.as(client.send(SocksReply.format(4, Socks5Wire.code.forbidden)), undefined)
+
+const newer = Effect.fnUntraced(function* (
+  client: Transport,
+  { check }: SocksUsers["Service"],
+  methods: ReadonlyArray<number>
 ): Effect.fn.Return<Asking | undefined, SocksError | TransportError> {
-  const first = yield* receive(client, parseFirst)
-  if ("request" in first) {
-    // SOCKS 4 has no passwords, and what it calls a user proves nothing.
-    if (check === undefined) return { request: first.request, user: undefined }
-    yield* client.send(SocksReply.format(4, Socks5Wire.code.forbidden))
-    return undefined
-  }
   const { none, password, unacceptable } = Socks5Wire.method
   const wanted = check === undefined ? none : password
-  const chosen = first.methods.includes(wanted) ? wanted : unacceptable
+  const chosen = methods.includes(wanted) ? wanted : unacceptable
   yield* client.send(Socks5Wire.formatChoice(chosen))
   if (chosen === unacceptable) return undefined
   let user: string | undefined

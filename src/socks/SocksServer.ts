@@ -27,6 +27,7 @@ import * as SocksReply from "./SocksReply.ts"
 import { SocksRules } from "./SocksRules.ts"
 import * as SocksTarget from "./SocksTarget.ts"
 import { SocksUsers } from "./SocksUsers.ts"
+import type { Command } from "./SocksWire.ts"
 
 /** The port that IANA gave it. */
 export const port = 1080
@@ -108,57 +109,73 @@ export const protocol = (
     return yield* idleTimeout === undefined ? asLong : Effect.raceFirst(asLong, quiet(passed, idleTimeout))
   })
 
-  const serve = Effect.fnUntraced(function* (
+  const connect = (
+    { client, rules, wish }: Served,
+    answer: SocksAnswer,
+    patience: Patience<Rest, never>
+  ): Effect.Effect<Rest, Failure | SocksTarget.NotGranted, Needs> => {
+    const refused = Effect.sync(() => answer.refused(tooLate()))
+    return Effect.flatMap(patience.limit(connects, refused), () =>
+      Effect.map(connected(rules, wish), (target) =>
+        Effect.flatMap(answer.granted(target.local), () => relay(client, target))
+      )
+    )
+  }
+
+  const serve = (
     served: Served,
     answer: SocksAnswer,
     patience: Patience<Rest, never>
-  ): Effect.fn.Return<Rest, Failure | SocksTarget.NotGranted, Needs> {
-    const { client, rules, wish } = served
-    const { command } = wish
-    if (!(yield* rules.serves(wish))) {
-      const code = command === "connect" ? Socks5Wire.code.forbidden : Socks5Wire.code.commandUnknown
-      return yield* new SocksTarget.NotGranted({ code, detail: `the rules forbid ${command}` })
-    }
-    if (command === "connect") {
-      yield* patience.limit(
-        connects,
-        Effect.sync(() => answer.refused(tooLate()))
+  ): Effect.Effect<Rest, Failure | SocksTarget.NotGranted, Needs> => {
+    const { rules, wish } = served
+    return Effect.flatMap(rules.serves(wish), (isServed) => {
+      if (!isServed) return Effect.fail(notServed(wish.command))
+      if (wish.command === "connect") return connect(served, answer, patience)
+      return Effect.succeed(
+        answer.orRefused(wish.command === "bind" ? bind(served, answer) : associate(served, answer))
       )
-      const target = yield* connected(rules, wish)
-      return Effect.flatMap(answer.granted(target.local), () => relay(client, target))
-    }
-    return answer.orRefused(command === "bind" ? bind(served, answer) : associate(served, answer))
-  })
+    })
+  }
 
   /** Up to where nobody has to be waited for in haste. */
-  const open = Effect.fnUntraced(function* (
+  const open = (
     client: Transport,
     rules: SocksRules["Service"],
     patience: Patience<Rest, never>
-  ): Effect.fn.Return<Rest, Failure, Needs> {
-    yield* patience.limit(handshakes, Effect.succeed(Effect.void))
-    const asking = yield* receiveRequest(client, yield* SocksUsers)
-    if (asking === undefined) return Effect.void
-    patience.rest()
-    const { command, host, port } = asking.request
-    const wish = { client: client.peer, local: client.local, user: asking.user, command, host, port }
-    const answer = new SocksAnswer(client, asking)
-    return yield* Effect.catchTag(
-      answer.annotated(serve({ client, rules, wish }, answer, patience)),
-      "NotGranted",
-      (refusal) => Effect.succeed(answer.refused(refusal))
+  ): Effect.Effect<Rest, Failure, Needs> => {
+    const asking = Effect.andThen(
+      patience.limit(handshakes, Effect.succeed(Effect.void)),
+      Effect.flatMap(SocksUsers, (users) => receiveRequest(client, users))
     )
-  })
+    return Effect.flatMap(asking, (asking) => {
+      patience.rest()
+      if (asking === undefined) return Effect.succeed(Effect.void)
+      const { command, host, port } = asking.request
+      const wish = { client: client.peer, local: client.local, user: asking.user, command, host, port }
+      const answer = new SocksAnswer(client, asking)
+      return Effect.catchTag(
+        answer.annotated(serve({ client, rules, wish }, answer, patience)),
+        "NotGranted",
+        (refusal) => Effect.succeed(answer.refused(refusal))
+      )
+    })
+  }
 
-  return Effect.fnUntraced(function* (client: Transport) {
-    const rules = yield* SocksRules
-    if (!(yield* rules.admits(client.peer))) {
-      return yield* Effect.logDebug("socks: the rules do not admit the client")
-    }
-    const patience = new Patience<Rest, never>(client)
-    return yield* Effect.scoped(Effect.flatten(patience.around(open(client, rules, patience))))
-  })
+  return (client) =>
+    Effect.flatMap(SocksRules, (rules) =>
+      Effect.flatMap(rules.admits(client.peer), (isAdmitted) => {
+        if (!isAdmitted) return Effect.logDebug("socks: the rules do not admit the client")
+        const patience = new Patience<Rest, never>(client)
+        return Effect.scoped(Effect.flatten(patience.around(open(client, rules, patience))))
+      })
+    )
 }
+
+const notServed = (command: Command) =>
+  new SocksTarget.NotGranted({
+    code: command === "connect" ? Socks5Wire.code.forbidden : Socks5Wire.code.commandUnknown,
+    detail: `the rules forbid ${command}`
+  })
 
 const tooLate = () =>
   new SocksTarget.NotGranted({ code: Socks5Wire.code.expired, detail: "no answer in time" })
