@@ -71,7 +71,11 @@ const casesTo = (port: number): ReadonlyArray<RateCase> => {
 
 const print = (text: string): void => void process.stdout.write(text)
 
-const profile = given.smoke ? profiles.smoke : given.quick ? profiles.quick : profiles.default
+// A connection has much code to be compiled: after a second a tenth of its time is still the compiler's.
+const warmUp = { warmUpSeconds: 1, warmUpMessages: 30_000 }
+const profile = given.smoke
+  ? profiles.smoke
+  : { ...(given.quick ? profiles.quick : profiles.default), ...warmUp }
 const generator = native.generator()
 const problem = generator.problem ?? inC.absent
 if (problem !== undefined) {

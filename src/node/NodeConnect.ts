@@ -264,16 +264,18 @@ const invalidPlace = ({ bindAddress, port }: Inet): Reason.InvalidAddress | unde
 }
 
 /** All of Node's options but the host: one numeric address at a time, never a name. */
-const placeSettings = (endpoint: Inet) => ({
-  port: endpoint.port,
-  autoSelectFamily: false,
-  lookup: neverLookUp,
-  ...(endpoint.bindAddress === undefined
-    ? undefined
-    : { localAddress: endpoint.bindAddress.address, localPort: endpoint.bindAddress.port }),
-  ...socketOptions(endpoint),
-  ...(isNoDelayLate(endpoint) ? { noDelay: false } : undefined)
-})
+const placeSettings = (endpoint: Inet) => {
+  const options = socketOptions(endpoint)
+  return {
+    ...options,
+    noDelay: options.noDelay && !isNoDelayLate(endpoint),
+    port: endpoint.port,
+    localAddress: endpoint.bindAddress?.address,
+    localPort: endpoint.bindAddress?.port,
+    autoSelectFamily: false,
+    lookup: neverLookUp
+  }
+}
 
 /** TCP_NODELAY is left to the transport (see `Shared`), where there is one from the first byte on. */
 const isNoDelayLate = (endpoint: Built): boolean =>
