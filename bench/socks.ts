@@ -26,8 +26,18 @@ const { values: given } = parseArgs({
 
 const raw = "node:net, pipe"
 const spindle = "spindle SocksServer"
+const dante: Server = {
+  ...onNode("Dante", "dante.ts"),
+  absent:
+    machine.succeeds("danted", ["-v"]) && process.getuid?.() === 0
+      ? undefined
+      : "dante-server is not installed, or this is not root",
+  optional: true,
+  isWrapper: true
+}
 const servers: ReadonlyArray<Server> = [
   onNode(raw, "node-net-socks.ts"),
+  dante,
   onTwisted("twisted-socks.py"),
   onNode(spindle, "spindle-socks.ts")
 ]
