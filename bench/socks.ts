@@ -84,7 +84,7 @@ const casesTo = (port: number): ReadonlyArray<RateCase> => {
 const print = (text: string): void => void process.stdout.write(text)
 
 // A connection has much code to be compiled: after a second a tenth of its time is still the compiler's.
-const warmUp = { warmUpSeconds: 1, warmUpMessages: 30_000 }
+const warmUp = { warmUpSeconds: 2, warmUpMessages: 30_000 }
 const profile = given.smoke
   ? profiles.smoke
   : { ...(given.quick ? profiles.quick : profiles.default), ...warmUp }
