@@ -26,6 +26,7 @@ const { values: given } = parseArgs({
 
 const raw = "node:net, pipe"
 const spindle = "spindle SocksServer"
+const twisted = onTwisted("twisted-socks.py")
 const dante: Server = {
   ...onNode("Dante", "dante.ts"),
   absent:
@@ -38,7 +39,7 @@ const dante: Server = {
 const servers: ReadonlyArray<Server> = [
   onNode(raw, "node-net-socks.ts"),
   dante,
-  onTwisted("twisted-socks.py"),
+  twisted,
   onNode(spindle, "spindle-socks.ts")
 ]
 
@@ -76,7 +77,10 @@ const casesTo = (port: number): ReadonlyArray<RateCase> => {
       // Dante binds each connection to a port of its own, and soon has none left.
       servers: servers.filter((server) => server !== dante),
       load: [...to, "--slots", "32"],
-      goals: [{ row: spindle, over: raw, relation: ">=", bound: 0.6 }]
+      goals: [
+        { row: spindle, over: raw, relation: ">=", bound: 0.6 },
+        { row: spindle, over: twisted.name, relation: ">", bound: 1 }
+      ]
     }
   ]
 }
