@@ -2,8 +2,8 @@
  * `node bench/socks.ts [--quick | --smoke] [--json FILE] [--check]`
  *
  * What a SOCKS proxy costs: messages and blocks passed on to the echo server in C, which runs on the generator's core, and
- * connections made through it. Beside Node's own `pipe` behind the least of a handshake, and Twisted's `SOCKSv4`. All by SOCKS 4, which
- * is all that Twisted has. Measured as in `bench/main.ts`.
+ * connections made through it. Beside Node's own `pipe` behind the least of a handshake, Dante, and Twisted's `SOCKSv4`. All by SOCKS 4,
+ * which is all that Twisted has. Measured as in `bench/main.ts`.
  */
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -26,9 +26,20 @@ const { values: given } = parseArgs({
 
 const raw = "node:net, pipe"
 const spindle = "spindle SocksServer"
+const twisted = onTwisted("twisted-socks.py")
+const dante: Server = {
+  ...onNode("Dante", "dante.ts"),
+  absent:
+    machine.succeeds("danted", ["-v"]) && process.getuid?.() === 0
+      ? undefined
+      : "dante-server is not installed, or this is not root",
+  optional: true,
+  isWrapper: true
+}
 const servers: ReadonlyArray<Server> = [
   onNode(raw, "node-net-socks.ts"),
-  onTwisted("twisted-socks.py"),
+  dante,
+  twisted,
   onNode(spindle, "spindle-socks.ts")
 ]
 
@@ -63,15 +74,24 @@ const casesTo = (port: number): ReadonlyArray<RateCase> => {
       unit: "conn/s",
       per: "connection",
       mode: "churn",
+      // Dante binds each connection to a port of its own, and soon has none left.
+      servers: servers.filter((server) => server !== dante),
       load: [...to, "--slots", "32"],
-      goals: [{ row: spindle, over: raw, relation: ">=", bound: 0.6 }]
+      goals: [
+        { row: spindle, over: raw, relation: ">=", bound: 0.6 },
+        { row: spindle, over: twisted.name, relation: ">", bound: 1 }
+      ]
     }
   ]
 }
 
 const print = (text: string): void => void process.stdout.write(text)
 
-const profile = given.smoke ? profiles.smoke : given.quick ? profiles.quick : profiles.default
+// A connection has much code to be compiled: after a second a tenth of its time is still the compiler's.
+const warmUp = { warmUpSeconds: 2, warmUpMessages: 30_000 }
+const profile = given.smoke
+  ? profiles.smoke
+  : { ...(given.quick ? profiles.quick : profiles.default), ...warmUp }
 const generator = native.generator()
 const problem = generator.problem ?? inC.absent
 if (problem !== undefined) {

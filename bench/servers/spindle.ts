@@ -12,7 +12,7 @@ const tcp = Endpoint.tcp({ port, interface: "127.0.0.1", backlog })
 
 /** Serves the protocol that `make` gives on `endpoint`, and tells the harness where. */
 export const serveWith = <E, R>(
-  make: Effect.Effect<Protocol.Protocol<Transport.Transport, E, Reactor.Reactor>, never, R>,
+  make: Effect.Effect<Protocol.Protocol<Transport.Transport, E, Reactor.Reactor | R>, never, R>,
   services: Layer.Layer<R>,
   endpoint: Endpoint.Server = tcp
 ): void => {

@@ -65,9 +65,31 @@ export class TcpEnds implements Ends {
   }
 
   get local(): NetAddress.SocketAddress {
-    return (this.localAddress ??= fromNative({
-      address: this.socket.localAddress ?? "0.0.0.0",
-      port: this.socket.localPort ?? 0
-    }))
+    return (this.localAddress ??= localOf(this.socket))
   }
 }
+
+const localOf = (socket: net.Socket): NetAddress.SocketAddress =>
+  fromNative({ address: socket.localAddress ?? "0.0.0.0", port: socket.localPort ?? 0 })
+
+/** The ends of a TCP socket whose peer need not be asked for. */
+class DialedEnds implements Ends {
+  readonly peer: NetAddress.SocketAddress
+  private readonly socket: net.Socket
+  private localAddress: NetAddress.SocketAddress | undefined = undefined
+
+  constructor(socket: net.Socket, peer: NetAddress.SocketAddress) {
+    this.socket = socket
+    this.peer = peer
+  }
+
+  get local(): NetAddress.SocketAddress {
+    return (this.localAddress ??= localOf(this.socket))
+  }
+}
+
+/** The ends of a socket that was connected to `place`, which is its peer; of IPv6 the system tells the zone. */
+export const dialedEnds = (socket: net.Socket, place: NetAddress.InetAddress): Ends =>
+  NetAddress.isIpv4Address(place.address) && !NetAddress.isUnspecified(place.address)
+    ? new DialedEnds(socket, place)
+    : new TcpEnds(socket)

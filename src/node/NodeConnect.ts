@@ -1,9 +1,10 @@
 import * as net from "node:net"
 import type * as tls from "node:tls"
 import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -45,30 +46,33 @@ export const connect = (
   endpoint: Built
 ): Effect.Effect<Transport, ConnectError, Scope.Scope> =>
   Effect.withFiber((fiber) =>
-    fiber.context.mapUnsafe.has(Tracer.Tracer.key)
-      ? Effect.withSpan(opened(site, endpoint), "NodeReactor.connect")
-      : opened(site, endpoint)
+    // Not by its map: that would be made, of every service that there is.
+    Context.getOrUndefined(fiber.context, Tracer.Tracer) === undefined
+      ? opened(site, endpoint)
+      : Effect.withSpan(opened(site, endpoint), "NodeReactor.connect")
   )
 
-const opened = Effect.fnUntraced(function* (
-  site: NodeSite,
-  endpoint: Built
-): Effect.fn.Return<Transport, ConnectError, Scope.Scope> {
-  const scope = yield* Effect.scope
-  const connecting = new Connecting(site, endpoint)
-  const duration = Duration.fromInputUnsafe(endpoint.timeout ?? timeoutDefault)
-  // Whoever has a clock of its own asks for none: a race costs two fibers.
-  const inTime = Duration.isFinite(duration)
-    ? Effect.timeoutOrElse(connecting.open, { duration, orElse: () => Effect.fail(connecting.timedOut) })
-    : connecting.open
-  return yield* Effect.uninterruptibleMask((restore) =>
-    restore(inTime).pipe(
-      Effect.onExit((exit) => connecting.keepOnly(Exit.isSuccess(exit) ? exit.value : undefined)),
-      Effect.mapError((reason) => connecting.error(reason)),
-      Effect.tap((transport) => Scope.addFinalizer(scope, transport.close))
-    )
-  )
-})
+const opened = (site: NodeSite, endpoint: Built): Effect.Effect<Transport, ConnectError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) => {
+    const connecting = new Connecting(site, endpoint)
+    const duration = Duration.fromInputUnsafe(endpoint.timeout ?? timeoutDefault)
+    // Whoever has a clock of its own asks for none: a race costs two fibers.
+    const inTime = Duration.isFinite(duration)
+      ? Effect.timeoutOrElse(connecting.open, { duration, orElse: () => Effect.fail(connecting.timedOut) })
+      : connecting.open
+    return Effect.matchCauseEffect(restore(inTime), {
+      onFailure: (cause) => {
+        connecting.keepOnly(undefined)
+        return Effect.failCause(Cause.map(cause, (reason) => connecting.error(reason)))
+      },
+      onSuccess: (transport) => {
+        connecting.keepOnly(transport)
+        return Effect.flatMap(Effect.scope, (scope) =>
+          Effect.as(Scope.addFinalizer(scope, transport.close), transport)
+        )
+      }
+    })
+  })
 
 /** What can be dropped when nobody wants it. */
 interface Made {
@@ -93,7 +97,7 @@ class Connecting {
   constructor(site: NodeSite, endpoint: Built) {
     this.site = site
     this.endpoint = endpoint
-    this.shared = { turn: site.turn, limits: limitsOf(endpoint), secure }
+    this.shared = { turn: site.turn, limits: limitsOf(endpoint), secure, noDelay: isNoDelayLate(endpoint) }
   }
 
   get open(): Effect.Effect<NodeTransport, ConnectReason> {
@@ -104,7 +108,9 @@ class Connecting {
       case "UnixClient":
         return this.openUnix(endpoint)
       case "TcpClient":
-        return this.reach(endpoint, (socket) => this.transport(socket, new NodeAddress.TcpEnds(socket)))
+        return this.reach(endpoint, (socket, address) =>
+          this.transport(socket, NodeAddress.dialedEnds(socket, address))
+        )
       case "TlsClient":
         return Effect.flatMap(
           this.reach(endpoint, (socket, address) => this.carrier(socket, address)),
@@ -114,13 +120,11 @@ class Connecting {
   }
 
   /** Drops all that was made, but for this one and what carries it: an attempt may be given up in the turn it succeeds. */
-  keepOnly(transport: NodeTransport | undefined): Effect.Effect<void> {
-    return Effect.sync(() => {
-      // TLS before what carries it.
-      for (const made of this.made.reverse()) {
-        if (transport === undefined || made.carrier !== transport.carrier) made.discard()
-      }
-    })
+  keepOnly(transport: NodeTransport | undefined): void {
+    // TLS before what carries it.
+    for (const made of this.made.reverse()) {
+      if (transport === undefined || made.carrier !== transport.carrier) made.discard()
+    }
   }
 
   get timedOut(): Reason.TimedOut {
@@ -141,6 +145,7 @@ class Connecting {
     const ends = { local: NetAddress.unixPathAddress(""), peer: NetAddress.unixPathAddress(endpoint.path) }
     return dial({
       place: { path: endpoint.path, ...socketOptions(endpoint) },
+      turn: this.site.turn,
       take: (socket) => this.transport(socket, ends),
       reasonOf: (error) => Errno.connectReason(unixError(endpoint.path, error))
     })
@@ -161,6 +166,7 @@ class Connecting {
         address,
         dial({
           place: { ...settings, host },
+          turn: this.site.turn,
           take: (socket) => {
             if (keepAlive !== undefined) keepSocketAlive(socket, keepAlive)
             return take(socket, address)
@@ -258,15 +264,22 @@ const invalidPlace = ({ bindAddress, port }: Inet): Reason.InvalidAddress | unde
 }
 
 /** All of Node's options but the host: one numeric address at a time, never a name. */
-const placeSettings = (endpoint: Inet) => ({
-  port: endpoint.port,
-  autoSelectFamily: false,
-  lookup: neverLookUp,
-  ...(endpoint.bindAddress === undefined
-    ? undefined
-    : { localAddress: endpoint.bindAddress.address, localPort: endpoint.bindAddress.port }),
-  ...socketOptions(endpoint)
-})
+const placeSettings = (endpoint: Inet) => {
+  const options = socketOptions(endpoint)
+  return {
+    ...options,
+    noDelay: options.noDelay && !isNoDelayLate(endpoint),
+    port: endpoint.port,
+    localAddress: endpoint.bindAddress?.address,
+    localPort: endpoint.bindAddress?.port,
+    autoSelectFamily: false,
+    lookup: neverLookUp
+  }
+}
+
+/** TCP_NODELAY is left to the transport (see `Shared`), where there is one from the first byte on. */
+const isNoDelayLate = (endpoint: Built): boolean =>
+  endpoint._tag === "TcpClient" && endpoint.noDelay !== false
 
 /** Node asks only about what it takes for no address. */
 const neverLookUp: net.LookupFunction = (host, _, callback) =>

@@ -154,6 +154,7 @@ const connect = (
       (libc) =>
         dial({
           place: { path: endpoint.path, ...socketOptions(endpoint) },
+          turn,
           take: (socket) => {
             made = adopt({ socket, libc, turn, limits: limitsOf(endpoint), ends })
             return made

@@ -5,10 +5,13 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type { ConnectReason } from "../reactor/ReactorError.ts"
 import * as Reason from "../reactor/Reason.ts"
+import type { Turn } from "../reactor/Turn.ts"
 import * as NodeAddress from "./NodeAddress.ts"
 
 export interface DialOptions<A> {
   readonly place: net.NetConnectOpts
+  /** What is sent by whoever goes on in that event leaves at its end. */
+  readonly turn: Turn
   /**
    * Gets the socket in the very event in which it is connected, while nothing that it receives can be missed; listens
    * for its errors from then on.
@@ -18,7 +21,7 @@ export interface DialOptions<A> {
 }
 
 /** Connects to a socket file or a numeric address. Given up, it leaves nothing. */
-export const dial = <A>({ place, reasonOf, take }: DialOptions<A>): Effect.Effect<A, ConnectReason> =>
+export const dial = <A>({ place, reasonOf, take, turn }: DialOptions<A>): Effect.Effect<A, ConnectReason> =>
   Effect.callback<A, ConnectReason>((resume) => {
     let socket: net.Socket
     try {
@@ -39,7 +42,12 @@ export const dial = <A>({ place, reasonOf, take }: DialOptions<A>): Effect.Effec
       socket.off("close", gone)
       const taken = take(socket)
       socket.off("error", refuse)
-      resume(Effect.succeed(taken))
+      turn.enter()
+      try {
+        resume(Effect.succeed(taken))
+      } finally {
+        turn.leave()
+      }
     })
     return Effect.sync(() => socket.destroy())
   })
@@ -64,6 +72,9 @@ export const literalPlace = (
   host: string,
   port: number
 ): Result.Result<Place, Reason.InvalidAddress> | undefined => {
+  if (net.isIPv4(host)) {
+    return Result.succeed({ address: NetAddress.inetAddressFromNativeUnsafe(host, port), host })
+  }
   if (host.includes("%")) return net.isIPv6(host) ? zonedPlace(host, port) : undefined
   const literal = NetAddress.ipFromString(host)
   return Result.isSuccess(literal) ? Result.succeed(placeAt(literal.success, port)) : undefined

@@ -12,13 +12,28 @@ const closeTimeoutDefault = 10_000
 /** After our end went out: how long a peer may keep its own side open, its input dropped, before we close. */
 const lingerTimeout = 1_000
 
-export const limitsOf = (options: Endpoint.StreamOptions): NodeLimits => {
-  const { closeTimeout = closeTimeoutDefault } = options
-  return {
-    receiveBytesMax: options.receiveBytesMax ?? receiveBytesMaxDefault,
-    sendBytesMax: options.sendBytesMax ?? sendBytesMaxDefault,
-    closing: new DeadlineQueue(timerMillis(closeTimeout)),
-    lingering: new DeadlineQueue(lingerTimeout)
+export const limitsOf = (options: Endpoint.StreamOptions): NodeLimits => new Limits(options)
+
+/** Most connections that we make need neither of the queues. */
+class Limits implements NodeLimits {
+  readonly receiveBytesMax: number
+  readonly sendBytesMax: number
+  private readonly closeTimeout: Duration.Input
+  private ownClosing: DeadlineQueue | undefined = undefined
+  private ownLingering: DeadlineQueue | undefined = undefined
+
+  constructor({ closeTimeout, receiveBytesMax, sendBytesMax }: Endpoint.StreamOptions) {
+    this.receiveBytesMax = receiveBytesMax ?? receiveBytesMaxDefault
+    this.sendBytesMax = sendBytesMax ?? sendBytesMaxDefault
+    this.closeTimeout = closeTimeout ?? closeTimeoutDefault
+  }
+
+  get closing(): DeadlineQueue {
+    return (this.ownClosing ??= new DeadlineQueue(timerMillis(this.closeTimeout)))
+  }
+
+  get lingering(): DeadlineQueue {
+    return (this.ownLingering ??= new DeadlineQueue(lingerTimeout))
   }
 }
 

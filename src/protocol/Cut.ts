@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -43,29 +44,27 @@ export class Cut<B, E = never> {
     return start === undefined ? this.aroundFiber(self) : this.aroundLoop(start)
   }
 
+  /** Starting it and knowing of it are one step: nothing can come between. */
   private aroundFiber<A, E2, R>(self: Effect.Effect<A, E2, R>): Effect.Effect<A | B, E | E2, R> {
-    return Effect.suspend(() => {
-      let child: Fiber.Fiber<A, E2> | undefined
-      // It makes itself known, so that nothing can come between its start and our knowing of it.
-      const known = Effect.suspend(() => {
-        child = Fiber.getCurrent() as Fiber.Fiber<A, E2>
-        return self
-      })
-      const running = Effect.flatMap(Effect.forkDetach(known, { startImmediately: true }), (fiber) =>
-        Effect.callback<A | B, E | E2, R>((resume) => {
-          const forget = fiber.addObserver(resume)
-          if (fiber.pollUnsafe() !== undefined) return
-          const stop = Effect.andThen(Fiber.interrupt(fiber), Fiber.await(fiber))
-          this.watch(() => {
-            forget()
-            resume(this.finish(stop))
-          })
-        })
-      )
-      return Effect.onExit(running, () => {
+    return Effect.callback<A | B, E | E2, R>((resume) => {
+      const context = Fiber.getCurrent()!.context as Context.Context<R>
+      const fiber = Effect.runForkWith(context)(self)
+      const exit = fiber.pollUnsafe()
+      if (exit !== undefined) return resume(exit)
+      const forget = fiber.addObserver((exit) => {
         this.onCut = undefined
-        return child === undefined || child.pollUnsafe() !== undefined ? Effect.void : Fiber.interrupt(child)
+        resume(exit)
       })
+      const interrupt = Effect.suspend(() => {
+        this.onCut = undefined
+        return Fiber.interrupt(fiber)
+      })
+      this.watch(() => {
+        forget()
+        const stop = Effect.andThen(interrupt, Fiber.await(fiber))
+        resume(Effect.onExit(this.finish(stop), () => interrupt))
+      })
+      return interrupt
     })
   }
 

@@ -3,18 +3,13 @@
  * waits: a server that finds one hosts the loop itself, and an idle connection costs half the memory.
  */
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { LoopHost, ReceiveLoop } from "./ReceiveLoop.ts"
 
 /** Starts the loop, fed from now on; `undefined` if it could not start, or is over already: the host was told. */
 export type Start = (host: LoopHost) => ReceiveLoop | undefined
-
-const start = Symbol("spindle/reactor/Receiving")
-
-interface Receiving<E, R> extends Effect.Effect<void, E, R> {
-  [start]?: Start | undefined
-}
 
 class FiberHost<E, R> implements LoopHost {
   // The one that runs this: its context is the one that the effects of the loop need.
@@ -30,13 +25,22 @@ class FiberHost<E, R> implements LoopHost {
   }
 }
 
-/** The effect of a loop: whichever fiber runs it hosts the loop, and waits for its end. */
-export const make = <E, R>(begin: Start): Effect.Effect<void, E, R> => {
-  const effect: Receiving<E, R> = Effect.callback<void, E, R>((resume) => begin(new FiberHost(resume))?.stop)
-  effect[start] = begin
-  return effect
+class Receiving<E, R> extends Effectable.Class<void, E, R> {
+  readonly start: Start
+
+  constructor(start: Start) {
+    super()
+    this.start = start
+  }
+
+  asEffect(): Effect.Effect<void, E, R> {
+    return Effect.callback((resume) => this.start(new FiberHost<E, R>(resume))?.stop)
+  }
 }
+
+/** The effect of a loop: whichever fiber runs it hosts the loop, and waits for its end. */
+export const make = <E, R>(start: Start): Effect.Effect<void, E, R> => new Receiving(start)
 
 /** How to start the loop that `effect` is; `undefined` if it is anything else. */
 export const startOf = <E, R>(effect: Effect.Effect<void, E, R>): Start | undefined =>
-  (effect as Receiving<E, R>)[start]
+  effect instanceof Receiving ? effect.start : undefined

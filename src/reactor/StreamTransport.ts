@@ -250,7 +250,7 @@ export abstract class StreamTransport implements Closeable, LoopOwner {
   }
 
   get end(): Effect.Effect<void, TransportError> {
-    return Effect.suspend(() => {
+    return Immediate.make(() => {
       if (this.failure !== undefined) return Effect.fail(this.error("end", this.failure))
       if (this.outputState !== "Open" || this.over) return Effect.void
       this.flush()

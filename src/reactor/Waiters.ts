@@ -1,5 +1,6 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 
 /** How a fiber that waits in `Effect.callback` goes on. */
@@ -8,13 +9,30 @@ export type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
 /** Those who wait for one thing. There is no set while nobody waits. */
 export type Waiters<A, E> = Set<Resume<A, E>> | undefined
 
-/** Begins to wait; what it gives, if it waits, ends that. */
-type Wait<A, E> = (resume: Resume<A, E>) => (() => void) | undefined
+/** Known by who watches, so that it needs no fiber. */
+class Until<A, E> extends Effectable.Class<A, E> {
+  private readonly settled: () => Effect.Effect<A, E> | undefined
+  private readonly waiters: () => Set<Resume<A, E>>
 
-const wait = Symbol("spindle/reactor/Waiters")
+  constructor(settled: () => Effect.Effect<A, E> | undefined, waiters: () => Set<Resume<A, E>>) {
+    super()
+    this.settled = settled
+    this.waiters = waiters
+  }
 
-interface Until<A, E> extends Effect.Effect<A, E> {
-  [wait]?: Wait<A, E> | undefined
+  /** Resumes at once, or gives those among whom it waits. */
+  begin(resume: Resume<A, E>): Set<Resume<A, E>> | undefined {
+    const result = this.settled()
+    if (result !== undefined) return void resume(result)
+    return this.waiters().add(resume)
+  }
+
+  asEffect(): Effect.Effect<A, E> {
+    return Effect.callback((resume) => {
+      const waiters = this.begin(resume)
+      return waiters === undefined ? undefined : Effect.sync(() => void waiters.delete(resume))
+    })
+  }
 }
 
 /**
@@ -24,21 +42,7 @@ interface Until<A, E> extends Effect.Effect<A, E> {
 export const until = <A, E>(
   settled: () => Effect.Effect<A, E> | undefined,
   waiters: () => Set<Resume<A, E>>
-): Effect.Effect<A, E> => {
-  const begin: Wait<A, E> = (resume) => {
-    const result = settled()
-    if (result !== undefined) return void resume(result)
-    const own = waiters()
-    own.add(resume)
-    return () => void own.delete(resume)
-  }
-  const effect: Until<A, E> = Effect.callback((resume) => {
-    const forget = begin(resume)
-    return forget === undefined ? undefined : Effect.sync(forget)
-  })
-  effect[wait] = begin
-  return effect
-}
+): Effect.Effect<A, E> => new Until(settled, waiters)
 
 /**
  * Tells how `effect` ended, perhaps at once; what it gives ends the waiting. An `until` costs a place among the waiters, anything else
@@ -49,8 +53,7 @@ export const watch = <A, E, R>(
   context: Context.Context<R>,
   onEnd: (exit: Exit.Exit<A, E>) => void
 ): (() => void) => {
-  const begin = (effect as Until<A, E>)[wait]
-  if (begin === undefined) {
+  if (!(effect instanceof Until)) {
     const fiber = Effect.runForkWith(context)(effect)
     const forget = fiber.addObserver(onEnd)
     return () => {
@@ -64,7 +67,7 @@ export const watch = <A, E, R>(
     // It goes on elsewhere, as a connection that has changed to TLS.
     else forget = watch(next, context, onEnd)
   }
-  const first = begin(resumed)
-  if (first !== undefined) forget = first
+  const waiters = (effect as Until<A, E>).begin(resumed)
+  if (waiters !== undefined) forget = () => void waiters.delete(resumed)
   return () => forget?.()
 }

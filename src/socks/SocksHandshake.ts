@@ -27,21 +27,39 @@ const parseFirst = (bytes: Uint8Array): Parsed<First> =>
 const mapped = <A, B>(parsed: Parsed<A>, f: (value: A) => B): Parsed<B> =>
   Result.map(parsed, (found) => found && { value: f(found.value), size: found.size })
 
-/** `undefined`: the client was told no, and the conversation is over. */
-export const receiveRequest = Effect.fnUntraced(function* (
+/** `undefined`: the client was told no, and the conversation is over. What is wrong with a request is told where there is a word for it. */
+export const receiveRequest = (
   client: Transport,
-  { check }: SocksUsers["Service"]
+  users: SocksUsers["Service"]
+): Effect.Effect<Asking | undefined, SocksError | TransportError> =>
+  Effect.tapError(
+    Effect.flatMap(receive(client, parseFirst), (first) =>
+      "request" in first ? older(client, users, first.request) : newer(client, users, first.methods)
+    ),
+    (error) => {
+      const mistake = error._tag === "SocksError" ? SocksReply.ofMistake(error.reason) : undefined
+      return mistake === undefined ? Effect.void : client.send(mistake)
+    }
+  )
+
+/** SOCKS 4 has no passwords, and what it calls a user proves nothing. */
+const older = (
+  client: Transport,
+  { check }: SocksUsers["Service"],
+  request: Request
+): Effect.Effect<Asking | undefined, TransportError> =>
+  check === undefined
+    ? Effect.succeed({ request, user: undefined })
+    : Effect.as(client.send(SocksReply.format(4, Socks5Wire.code.forbidden)), undefined)
+
+const newer = Effect.fnUntraced(function* (
+  client: Transport,
+  { check }: SocksUsers["Service"],
+  methods: ReadonlyArray<number>
 ): Effect.fn.Return<Asking | undefined, SocksError | TransportError> {
-  const first = yield* answering(client, 4, receive(client, parseFirst))
-  if ("request" in first) {
-    // SOCKS 4 has no passwords, and what it calls a user proves nothing.
-    if (check === undefined) return { request: first.request, user: undefined }
-    yield* client.send(SocksReply.format(4, Socks5Wire.code.forbidden))
-    return undefined
-  }
   const { none, password, unacceptable } = Socks5Wire.method
   const wanted = check === undefined ? none : password
-  const chosen = first.methods.includes(wanted) ? wanted : unacceptable
+  const chosen = methods.includes(wanted) ? wanted : unacceptable
   yield* client.send(Socks5Wire.formatChoice(chosen))
   if (chosen === unacceptable) return undefined
   let user: string | undefined
@@ -55,17 +73,5 @@ export const receiveRequest = Effect.fnUntraced(function* (
     }
     user = login.user
   }
-  const request = yield* answering(client, 5, receive(client, Socks5Wire.parseRequest))
-  return { request, user }
+  return { request: yield* receive(client, Socks5Wire.parseRequest), user }
 })
-
-/** Says what is wrong with a request, where there is a word for it. */
-const answering = <A>(
-  client: Transport,
-  version: 4 | 5,
-  receiving: Effect.Effect<A, SocksError | TransportError>
-): Effect.Effect<A, SocksError | TransportError> =>
-  Effect.tapErrorTag(receiving, "SocksError", ({ reason }) => {
-    const code = SocksReply.codeOfMistake(reason)
-    return code === undefined ? Effect.void : client.send(SocksReply.format(version, code))
-  })

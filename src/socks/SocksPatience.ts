@@ -8,38 +8,48 @@ import type { TransportError } from "../reactor/ReactorError.ts"
 import type { Transport } from "../reactor/Transport.ts"
 import * as Waiters from "../reactor/Waiters.ts"
 
-export interface Options<B, E> {
-  /** Takes the place of what took too long. */
-  readonly expired: Effect.Effect<B, E>
-  /** Nothing is done on behalf of one that is lost: that is how it fails then. One that has ended its side still waits. */
-  readonly client?: Transport | undefined
-}
+/**
+ * What is done for a client before anything is passed on: in one fiber, which has one deadline after another. Nothing is done on
+ * behalf of a client that is lost: that is how it fails then. One that has ended its side still waits.
+ */
+export class Patience<B, E> {
+  private readonly client: Transport
+  private readonly cut = new Cut<B, E | TransportError>()
+  private deadlines: Deadlines | undefined = undefined
+  private deadline: Deadline | undefined = undefined
 
-/** Interrupts `effect` at its deadline, and when the client is lost. A race for each of the two would cost four fibers more. */
-export const within = <A, E, R, B, E2>(
-  deadlines: Deadlines,
-  effect: Effect.Effect<A, E, R>,
-  { client, expired }: Options<B, E2>
-): Effect.Effect<A | B, E | E2 | TransportError, R> =>
-  Effect.suspend(() => {
-    let deadline: Deadline | undefined
-    let forget: (() => void) | undefined
-    const bounded = Effect.suspend(() => {
-      const cut = new Cut<B, E2 | TransportError>()
-      deadline = deadlines.make(() => cut.now(expired))
+  constructor(client: Transport) {
+    this.client = client
+  }
+
+  /** From now on this is how long it may take, and what takes its place then. */
+  limit(deadlines: Deadlines, expired: Effect.Effect<B, E>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.rest()
+      const deadline = deadlines.make(() => this.cut.now(expired))
       deadline.touch()
-      const sweeping = deadlines.watch(deadline)
-      if (client !== undefined) {
-        forget = Waiters.watch(client.closed, Fiber.getCurrent()!.context, (exit) => {
-          if (Exit.isFailure(exit)) cut.now(Effect.failCause(exit.cause))
-        })
-      }
-      const running = cut.around(effect)
-      return sweeping === Effect.void ? running : Effect.andThen(sweeping, running)
+      this.deadlines = deadlines
+      this.deadline = deadline
+      return deadlines.watch(deadline)
     })
-    return Effect.onExit(bounded, () => {
-      if (deadline !== undefined) deadlines.remove(deadline)
-      forget?.()
-      return Effect.void
+  }
+
+  /** From now on it may take as long as it takes. */
+  rest(): void {
+    if (this.deadline !== undefined) this.deadlines?.remove(this.deadline)
+    this.deadline = undefined
+  }
+
+  around<A, E2, R>(effect: Effect.Effect<A, E2, R>): Effect.Effect<A | B, E | E2 | TransportError, R> {
+    return Effect.suspend(() => {
+      const forget = Waiters.watch(this.client.closed, Fiber.getCurrent()!.context, (exit) => {
+        if (Exit.isFailure(exit)) this.cut.now(Effect.failCause(exit.cause))
+      })
+      return Effect.onExit(this.cut.around(effect), () => {
+        this.rest()
+        forget()
+        return Effect.void
+      })
     })
-  })
+  }
+}

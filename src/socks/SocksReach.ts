@@ -2,8 +2,40 @@
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 
-const networks = (texts: string): ReadonlyArray<IpNetwork.IpNetwork> =>
-  texts.split(" ").map(IpNetwork.fromStringUnsafe)
+/** Networks that are asked for one address after another. IPv4 inside IPv6 is IPv4. */
+export class Networks {
+  private readonly prefixes: ReadonlyArray<Prefix>
+
+  constructor(networks: ReadonlyArray<IpNetwork.IpNetwork>) {
+    this.prefixes = networks.map(({ address, prefixLength }) => ({ bytes: bytesOf(address), prefixLength }))
+  }
+
+  /** Whether one of them has the address. */
+  has(address: NetAddress.IpAddress): boolean {
+    if (this.prefixes.length === 0) return false
+    const bytes = bytesOf(NetAddress.toCanonical(address))
+    return this.prefixes.some((prefix) => begins(bytes, prefix))
+  }
+}
+
+interface Prefix {
+  readonly bytes: ReadonlyArray<number>
+  /** In bits. */
+  readonly prefixLength: number
+}
+
+const bytesOf = (address: NetAddress.IpAddress): ReadonlyArray<number> =>
+  NetAddress.isIpv4Address(address) ? NetAddress.ipv4ToOctets(address) : NetAddress.ipv6ToOctets(address)
+
+const begins = (bytes: ReadonlyArray<number>, { bytes: prefix, prefixLength }: Prefix): boolean => {
+  if (bytes.length !== prefix.length) return false
+  const whole = prefixLength >>> 3
+  for (let at = 0; at < whole; at++) if (bytes[at] !== prefix[at]) return false
+  const bits = prefixLength & 7
+  return bits === 0 || (bytes[whole]! ^ prefix[whole]!) >>> (8 - bits) === 0
+}
+
+const networks = (texts: string): Networks => new Networks(texts.split(" ").map(IpNetwork.fromStringUnsafe))
 
 /** IANA's special registry: this host, private, shared, loopback, link-local (and clouds' metadata), tests, benchmarks, relays, multicast, reserved. */
 const special4 = networks(
@@ -12,7 +44,7 @@ const special4 = networks(
 )
 
 /** Of IPv6 only what is given out as global unicast is public; in it, what is for protocols, for documents, or holds an IPv4 address. */
-const global6 = IpNetwork.fromStringUnsafe("2000::/3")
+const global6 = networks("2000::/3")
 const special6 = networks("2001::/23 2001:db8::/32 2002::/16 3fff::/20")
 
 /**
@@ -22,15 +54,6 @@ const special6 = networks("2001::/23 2001:db8::/32 2002::/16 3fff::/20")
 export const isPublic = (address: NetAddress.IpAddress): boolean => {
   const canonical = NetAddress.toCanonical(address)
   return NetAddress.isIpv4Address(canonical)
-    ? !isIn(special4, canonical)
-    : IpNetwork.contains(global6, canonical) && !isIn(special6, canonical)
-}
-
-/** Whether one of the networks has the address. IPv4 inside IPv6 is IPv4. */
-export const isIn = (
-  networks: ReadonlyArray<IpNetwork.IpNetwork>,
-  address: NetAddress.IpAddress
-): boolean => {
-  const canonical = NetAddress.toCanonical(address)
-  return networks.some((network) => IpNetwork.contains(network, canonical))
+    ? !special4.has(canonical)
+    : global6.has(canonical) && !special6.has(canonical)
 }

@@ -10,21 +10,18 @@ import { joined, type Parse } from "./SocksWire.ts"
 const ended = () => Effect.fail(new SocksError({ operation: "parse", reason: new Ended() }))
 
 /** What is held of an unfinished message is bounded by what `parse` lets pass. */
-export const receive = Effect.fnUntraced(function* <A>(
+export const receive = <A>(
   transport: Transport,
-  parse: Parse<A>
-): Effect.fn.Return<A, SocksError | TransportError> {
-  const receiving = Pull.catchDone(transport.receive, ended)
-  // No message is empty.
-  let bytes = yield* receiving
-  for (;;) {
+  parse: Parse<A>,
+  held?: Uint8Array
+): Effect.Effect<A, SocksError | TransportError> =>
+  Effect.flatMap(Pull.catchDone(transport.receive, ended), (received) => {
+    const bytes = held === undefined ? received : joined(held, received)
     const parsed = parse(bytes)
-    if (Result.isFailure(parsed)) return yield* parsed.failure
+    if (Result.isFailure(parsed)) return Effect.fail(parsed.failure)
     const found = parsed.success
-    if (found !== undefined) {
-      if (found.size < bytes.length) yield* transport.unread(bytes.subarray(found.size))
-      return found.value
-    }
-    bytes = joined(bytes, yield* receiving)
-  }
-})
+    if (found === undefined) return receive(transport, parse, bytes)
+    return found.size < bytes.length
+      ? Effect.as(transport.unread(bytes.subarray(found.size)), found.value)
+      : Effect.succeed(found.value)
+  })

@@ -49,12 +49,12 @@ export const codeOf = (reason: ConnectReason): number => {
 }
 
 /** What is said about a request that could not be understood; `undefined` for what is no request at all. */
-export const codeOfMistake = (reason: SocksReason): number | undefined => {
+export const ofMistake = (reason: SocksReason): Uint8Array | undefined => {
   switch (reason._tag) {
     case "UnknownCommand":
-      return Socks5Wire.code.commandUnknown
+      return format(reason.version, Socks5Wire.code.commandUnknown)
     case "UnknownAddressType":
-      return Socks5Wire.code.addressTypeUnknown
+      return format(5, Socks5Wire.code.addressTypeUnknown)
     default:
       return undefined
   }

@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
@@ -61,7 +62,7 @@ const thisMachine = ["127.0.0.0/8", "::1/128", "unix"]
 /** Throws a `NetAddressError` for what is no network. */
 export const make = (options: Options = {}): SocksRules["Service"] => {
   const { allow = [], clients = thisMachine, commands = ["connect"], deny = [], own = [], ports } = options
-  const networks = (texts: ReadonlyArray<string>) => texts.map(networkOf)
+  const networks = (texts: ReadonlyArray<string>) => new SocksReach.Networks(texts.map(networkOf))
   const from = networks(clients.filter((text) => text !== "unix"))
   const unix = clients.includes("unix")
   const allowed = networks(allow)
@@ -69,24 +70,24 @@ export const make = (options: Options = {}): SocksRules["Service"] => {
   const around = networks(own)
   const isPort = (port: number) => ports === undefined || ports.includes(port)
   return {
-    admits: (client) =>
-      Effect.succeed(NetAddress.isInetAddress(client) ? SocksReach.isIn(from, client.address) : unix),
+    admits: (client) => Effect.succeed(NetAddress.isInetAddress(client) ? from.has(client.address) : unix),
     serves: ({ command, port }) =>
       Effect.succeed(commands.includes(command) && (command !== "connect" || isPort(port))),
     reaches: ({ address, command, local, port }) =>
       Effect.sync(() => {
         // Who connects to a bound port comes from any.
         if (command !== "bind" && !isPort(port)) return false
-        if (SocksReach.isIn(denied, address)) return false
-        if (SocksReach.isIn(allowed, address)) return true
-        return SocksReach.isPublic(address) && !isOwn(address, local) && !SocksReach.isIn(around, address)
+        if (denied.has(address)) return false
+        if (allowed.has(address)) return true
+        return SocksReach.isPublic(address) && !isOwn(address, local) && !around.has(address)
       })
   }
 }
 
 /** What trusts this machine would trust whoever comes through it. */
 const isOwn = (address: NetAddress.IpAddress, local: NetAddress.SocketAddress): boolean =>
-  NetAddress.isInetAddress(local) && SocksReach.isIn([networkOf(NetAddress.formatIp(local.address))], address)
+  NetAddress.isInetAddress(local) &&
+  Equal.equals(NetAddress.toCanonical(local.address), NetAddress.toCanonical(address))
 
 /** `10.0.0.0/8`, or one address. */
 const networkOf = (text: string): IpNetwork.IpNetwork => {

@@ -6,7 +6,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
 import { Deadlines } from "../protocol/Deadlines.ts"
 import * as Forward from "../protocol/Forward.ts"
@@ -20,13 +19,15 @@ import type { Transport } from "../reactor/Transport.ts"
 import * as Socks5Wire from "./Socks5Wire.ts"
 import * as SocksAssociate from "./SocksAssociate.ts"
 import * as SocksBind from "./SocksBind.ts"
+import { SocksAnswer } from "./SocksAnswer.ts"
 import type { SocksError } from "./SocksError.ts"
-import { type Asking, receiveRequest } from "./SocksHandshake.ts"
-import { within } from "./SocksPatience.ts"
+import { receiveRequest } from "./SocksHandshake.ts"
+import { Patience } from "./SocksPatience.ts"
 import * as SocksReply from "./SocksReply.ts"
 import { SocksRules } from "./SocksRules.ts"
 import * as SocksTarget from "./SocksTarget.ts"
 import { SocksUsers } from "./SocksUsers.ts"
+import type { Command } from "./SocksWire.ts"
 
 /** The port that IANA gave it. */
 export const port = 1080
@@ -47,6 +48,17 @@ export interface Options {
 }
 
 type Failure = SocksError | TransportError
+type Needs = Reactor | SocksRules | SocksUsers | Scope.Scope
+
+/** What is left to do for a client whose request was looked at. */
+type Rest = Effect.Effect<void, Failure, Needs>
+
+/** Whom the rules let ask for what. */
+interface Served {
+  readonly client: Transport
+  readonly rules: SocksRules["Service"]
+  readonly wish: SocksTarget.Wish
+}
 
 /** What runs on a connection. What is asked for, and what came of it, is logged at Debug. */
 export const protocol = (
@@ -75,72 +87,100 @@ export const protocol = (
       )
     )
 
-  const serve = Effect.fnUntraced(function* (
-    client: Transport,
-    { request, user }: Asking
-  ): Effect.fn.Return<void, Failure | SocksTarget.NotGranted, Reactor | SocksRules | Scope.Scope> {
-    const rules = yield* SocksRules
-    const { command, host, port, version } = request
-    const wish = { client: client.peer, local: client.local, user, command, host, port }
-    const say = (address: NetAddress.SocketAddress) =>
-      client.send(SocksReply.format(version, Socks5Wire.code.succeeded, address))
-    if (!(yield* rules.serves(wish))) {
-      const code = command === "connect" ? Socks5Wire.code.forbidden : Socks5Wire.code.commandUnknown
-      return yield* new SocksTarget.NotGranted({ code, detail: `the rules forbid ${command}` })
-    }
-    switch (command) {
-      case "connect": {
-        const target = yield* within(connects, connected(rules, wish), { expired, client })
-        yield* say(target.local)
-        return yield* relay(client, target)
-      }
-      case "bind": {
-        const { accepted, address } = yield* opened(SocksBind.listen(rules, wish, addressesMax))
-        yield* say(address)
-        const target = yield* orGone(
-          client,
-          Effect.timeoutOrElse(accepted, { duration: bindTimeout, orElse: () => expired })
-        )
-        yield* say(target.peer)
-        return yield* relay(client, target)
-      }
-      case "associate": {
-        const { address, passed } = yield* opened(SocksAssociate.open(rules, wish))
-        yield* say(address)
-        const asLong = client.receiveEach(() => Effect.void)
-        return yield* idleTimeout === undefined
-          ? asLong
-          : Effect.raceFirst(asLong, quiet(passed, idleTimeout))
-      }
-    }
+  const bind = Effect.fnUntraced(function* (
+    { client, rules, wish }: Served,
+    answer: SocksAnswer
+  ): Effect.fn.Return<void, Failure | SocksTarget.NotGranted, Needs> {
+    const { accepted, address } = yield* opened(SocksBind.listen(rules, wish, addressesMax))
+    yield* answer.granted(address)
+    const inTime = Effect.timeoutOrElse(accepted, { duration: bindTimeout, orElse: () => expired })
+    const target = yield* orGone(client, inTime)
+    yield* answer.granted(target.peer)
+    return yield* relay(client, target)
   })
 
-  return Effect.fnUntraced(function* (client: Transport) {
-    const rules = yield* SocksRules
-    if (!(yield* rules.admits(client.peer))) {
-      return yield* Effect.logDebug("socks: the rules do not admit the client")
-    }
-    const asking = yield* within(handshakes, receiveRequest(client, yield* SocksUsers), {
-      expired: Effect.undefined
-    })
-    if (asking === undefined) return
-    const { command, host, port, version } = asking.request
-    const place = `${typeof host === "string" ? host : NetAddress.formatUrlHost(host)}:${port}`
-    yield* Effect.scoped(serve(client, asking)).pipe(
-      Effect.catchTag("NotGranted", ({ code, detail }) =>
-        Effect.andThen(
-          Effect.logDebug(`socks: not granted: ${detail}`),
-          client.send(SocksReply.format(version, code))
-        )
-      ),
-      Effect.annotateLogs({ command, place, user: asking.user })
-    )
+  const associate = Effect.fnUntraced(function* (
+    { client, rules, wish }: Served,
+    answer: SocksAnswer
+  ): Effect.fn.Return<void, Failure | SocksTarget.NotGranted, Needs> {
+    const { address, passed } = yield* opened(SocksAssociate.open(rules, wish))
+    yield* answer.granted(address)
+    const asLong = client.receiveEach(() => Effect.void)
+    return yield* idleTimeout === undefined ? asLong : Effect.raceFirst(asLong, quiet(passed, idleTimeout))
   })
+
+  const connect = (
+    { client, rules, wish }: Served,
+    answer: SocksAnswer,
+    patience: Patience<Rest, never>
+  ): Effect.Effect<Rest, Failure | SocksTarget.NotGranted, Needs> => {
+    const refused = Effect.sync(() => answer.refused(tooLate()))
+    return Effect.flatMap(patience.limit(connects, refused), () =>
+      Effect.map(connected(rules, wish), (target) =>
+        Effect.flatMap(answer.granted(target.local), () => relay(client, target))
+      )
+    )
+  }
+
+  const serve = (
+    served: Served,
+    answer: SocksAnswer,
+    patience: Patience<Rest, never>
+  ): Effect.Effect<Rest, Failure | SocksTarget.NotGranted, Needs> => {
+    const { rules, wish } = served
+    return Effect.flatMap(rules.serves(wish), (isServed) => {
+      if (!isServed) return Effect.fail(notServed(wish.command))
+      if (wish.command === "connect") return connect(served, answer, patience)
+      return Effect.succeed(
+        answer.orRefused(wish.command === "bind" ? bind(served, answer) : associate(served, answer))
+      )
+    })
+  }
+
+  /** Up to where nobody has to be waited for in haste. */
+  const open = (
+    client: Transport,
+    rules: SocksRules["Service"],
+    patience: Patience<Rest, never>
+  ): Effect.Effect<Rest, Failure, Needs> => {
+    const asking = Effect.andThen(
+      patience.limit(handshakes, Effect.succeed(Effect.void)),
+      Effect.flatMap(SocksUsers, (users) => receiveRequest(client, users))
+    )
+    return Effect.flatMap(asking, (asking) => {
+      patience.rest()
+      if (asking === undefined) return Effect.succeed(Effect.void)
+      const { command, host, port } = asking.request
+      const wish = { client: client.peer, local: client.local, user: asking.user, command, host, port }
+      const answer = new SocksAnswer(client, asking)
+      return Effect.catchTag(
+        answer.annotated(serve({ client, rules, wish }, answer, patience)),
+        "NotGranted",
+        (refusal) => Effect.succeed(answer.refused(refusal))
+      )
+    })
+  }
+
+  return (client) =>
+    Effect.flatMap(SocksRules, (rules) =>
+      Effect.flatMap(rules.admits(client.peer), (isAdmitted) => {
+        if (!isAdmitted) return Effect.logDebug("socks: the rules do not admit the client")
+        const patience = new Patience<Rest, never>(client)
+        return Effect.scoped(Effect.flatten(patience.around(open(client, rules, patience))))
+      })
+    )
 }
 
-const expired = Effect.suspend(() =>
-  Effect.fail(new SocksTarget.NotGranted({ code: Socks5Wire.code.expired, detail: "no answer in time" }))
-)
+const notServed = (command: Command) =>
+  new SocksTarget.NotGranted({
+    code: command === "connect" ? Socks5Wire.code.forbidden : Socks5Wire.code.commandUnknown,
+    detail: `the rules forbid ${command}`
+  })
+
+const tooLate = () =>
+  new SocksTarget.NotGranted({ code: Socks5Wire.code.expired, detail: "no answer in time" })
+
+const expired = Effect.suspend(() => Effect.fail(tooLate()))
 
 /** A port that cannot be opened is ours to mend; the client hears that it failed. */
 const opened = <A, E, R>(opening: Effect.Effect<A, E | ListenError, R>) =>

@@ -47,6 +47,7 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** Text, or `undefined` for what is no UTF-8. */
 export const textOf = (bytes: Uint8Array): string | undefined => {
+  if (bytes.length === 0) return ""
   try {
     return strict.decode(bytes)
   } catch {
@@ -60,7 +61,8 @@ export const joined = (...parts: ReadonlyArray<Uint8Array | ReadonlyArray<number
   const out = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
   let at = 0
   for (const part of parts) {
-    out.set(part, at)
+    if (part instanceof Uint8Array) out.set(part, at)
+    else for (let index = 0; index < part.length; index++) out[at + index] = part[index]!
     at += part.length
   }
   return out

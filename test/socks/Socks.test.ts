@@ -111,6 +111,20 @@ describe("a proxy", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("the rules may take longer than the request", () =>
+    Effect.gen(function* () {
+      const serves = () => Effect.delay(Effect.succeed(true), "1 minute")
+      const { dial, network } = yield* proxied({ rules: { serves } })
+      const client = yield* dial
+      yield* client.send(Uint8Array.of(4, 1, 0, 7, 9, 9, 9, 9, 0))
+      yield* network.settled
+      yield* TestClock.adjust("1 minute")
+      yield* network.settled
+      assert.deepStrictEqual([...(yield* client.receive)].slice(0, 2), [0, 90])
+      yield* talks(client)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("waits so long for a target, and only as long as the client is there", () =>
     Effect.gen(function* () {
       const { dial, network, server } = yield* proxied()

@@ -3,13 +3,19 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import type { Datagram } from "../../src/reactor/Datagram.ts"
+import * as Server from "../../src/protocol/Server.ts"
 import * as Endpoint from "../../src/reactor/Endpoint.ts"
 import { Reactor } from "../../src/reactor/Reactor.ts"
 import * as SocksDatagram from "../../src/socks/SocksDatagram.ts"
+import * as SocksEndpoint from "../../src/socks/SocksEndpoint.ts"
+import * as SocksRules from "../../src/socks/SocksRules.ts"
+import * as SocksServer from "../../src/socks/SocksServer.ts"
+import * as SocksUsers from "../../src/socks/SocksUsers.ts"
 import { reasonOf } from "../memory/pair.ts"
 import { type Options, proxied } from "./proxied.ts"
 
@@ -165,6 +171,77 @@ describe("a port", () => {
         Effect.provideService(Reactor, reactor)
       )
       assert.deepStrictEqual([answer, heard], [["9.9.9.9:53 HELLO"], ["hello"]])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("through a proxy behind a proxy", () => {
+  /** A second proxy, on `site`, and who listens beside it tells whom it sees. */
+  const chain = Effect.gen(function* () {
+    const world = yield* set({ commands: ["connect", "associate"] })
+    const { proxy, reactor, site } = world
+    const rules = SocksRules.make({ clients: ["0.0.0.0/0"], commands: ["associate"], allow: ["9.9.9.9"] })
+    const second = yield* Server.make(
+      Endpoint.tcp({ port: 1080, interface: "9.9.9.9" }),
+      SocksServer.protocol(),
+      { drainTimeout: 0, interruptTimeout: 0 }
+    ).pipe(
+      Effect.provideService(Reactor, site),
+      Effect.provideService(SocksRules.SocksRules, rules),
+      Effect.provideService(SocksUsers.SocksUsers, SocksUsers.nobodyAsked)
+    )
+    const seen: Array<string> = []
+    const port = yield* site.datagram(Endpoint.udp({ port: 54, interface: "9.9.9.9" }))
+    yield* Effect.forkScoped(
+      port.receiveEach((batch) =>
+        Effect.forEach(
+          batch,
+          ({ bytes, peer }) => {
+            seen.push(NetAddress.isInetAddress(peer) ? NetAddress.formatIp(peer.address) : "")
+            return port.send(text(bytes).toUpperCase(), peer)
+          },
+          { discard: true }
+        )
+      ),
+      { startImmediately: true }
+    )
+    const behind = SocksEndpoint.through({ proxy })(Endpoint.tcpClient({ host: "9.9.9.9", port: 1080 }))
+    const layer = SocksDatagram.layer({ proxy: behind }).pipe(
+      Layer.provide(SocksDatagram.layer({ proxy })),
+      Layer.provide(Layer.succeed(Reactor, reactor))
+    )
+    return { ...world, layer, second, seen }
+  })
+
+  it.effect("one layer over the other: the last proxy is whom others see", () =>
+    Effect.gen(function* () {
+      const { layer, network, seen } = yield* chain
+      yield* Effect.gen(function* () {
+        const { datagram } = yield* Reactor
+        const port = yield* datagram(Endpoint.udp({}))
+        yield* port.send("one", at("9.9.9.9", 54))
+        assert.deepStrictEqual(yield* received(port), ["9.9.9.9:54 ONE"])
+        assert.deepStrictEqual(seen, ["9.9.9.9"])
+      }).pipe(Effect.scoped, Effect.provide(layer))
+      yield* network.settled
+      assert.strictEqual((yield* network.statistics).connections, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is closed when either of them goes", () =>
+    Effect.gen(function* () {
+      for (const which of ["first", "second"] as const) {
+        const { layer, network, second, server } = yield* chain
+        yield* Effect.gen(function* () {
+          const { datagram } = yield* Reactor
+          const port = yield* datagram(Endpoint.udp({}))
+          yield* port.send("one", at("9.9.9.9", 54))
+          assert.deepStrictEqual(yield* received(port), ["9.9.9.9:54 ONE"])
+          yield* which === "first" ? server.stop : second.stop
+          yield* network.settled
+          assert.strictEqual(yield* reasonOf(port.send("x", at("9.9.9.9", 54))), "Closed")
+        }).pipe(Effect.scoped, Effect.provide(layer))
+      }
     }).pipe(Effect.scoped)
   )
 })

@@ -1,5 +1,6 @@
 /** Messages as bytes, in the order of RFC 1928 and RFC 1929, and of the memos of SOCKS 4 and 4a. */
 import { assert, describe, it } from "@effect/vitest"
+import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -237,5 +238,29 @@ describe("which addresses are public", () => {
     )) {
       assert.isTrue(isPublic(text), text)
     }
+  })
+
+  it("a network has the addresses that Effect says it has", () => {
+    const below = numbers(7)
+    // Few values, so that addresses share their beginnings.
+    const octets = (length: number) => Uint8Array.from({ length }, () => [0, 1, 127, 128, 255][below(5)]!)
+    const address = () =>
+      below(2) === 0 ? NetAddress.ipv4FromBytesUnsafe(octets(4)) : NetAddress.ipv6FromBytesUnsafe(octets(16))
+    let inside = 0
+    for (let count = 0; count < 20_000; count++) {
+      const base = address()
+      const bits = below(below(2) === 0 ? 10 : NetAddress.width(base) + 1)
+      const network = IpNetwork.fromAddressUnsafe(base, bits)
+      const other = below(10) === 0 ? base : address()
+      const expected = IpNetwork.contains(network, NetAddress.toCanonical(other))
+      if (expected) inside++
+      assert.strictEqual(
+        new SocksReach.Networks([network]).has(other),
+        expected,
+        `${NetAddress.formatIp(other)} in ${String(network)}`
+      )
+    }
+    assert.isAbove(inside, 1_000)
+    assert.isFalse(new SocksReach.Networks([]).has(v4))
   })
 })

@@ -12,6 +12,7 @@ import { Reactor } from "../../src/reactor/Reactor.ts"
 import * as Socks5Wire from "../../src/socks/Socks5Wire.ts"
 import * as SocksClient from "../../src/socks/SocksClient.ts"
 import * as SocksDatagram from "../../src/socks/SocksDatagram.ts"
+import * as SocksEndpoint from "../../src/socks/SocksEndpoint.ts"
 import * as SocksRules from "../../src/socks/SocksRules.ts"
 import * as SocksServer from "../../src/socks/SocksServer.ts"
 import * as SocksUsers from "../../src/socks/SocksUsers.ts"
@@ -30,7 +31,7 @@ describe("datagrams", () => {
         const server = yield* Server.make(listen({ port: 0, interface: host }), SocksServer.protocol()).pipe(
           Effect.provideService(
             SocksRules.SocksRules,
-            SocksRules.make({ commands: ["associate"], allow: ["127.0.0.1", "::1"] })
+            SocksRules.make({ commands: ["connect", "associate"], allow: ["127.0.0.1", "::1"] })
           ),
           Effect.provideService(SocksUsers.SocksUsers, SocksUsers.nobodyAsked)
         )
@@ -67,6 +68,15 @@ describe("datagrams", () => {
         yield* through.send("hello", echo.local)
         const [first] = yield* Effect.timeout(through.receive, "10 seconds")
         assert.deepStrictEqual([new TextDecoder().decode(first!.bytes), first!.peer], ["hello", echo.local])
+        // Twice through the same.
+        const behind = SocksEndpoint.through({ proxy })(proxy)
+        const twice = yield* SocksDatagram.open(
+          { proxy: behind },
+          Endpoint.udp({ interface: host === "::1" ? "::" : "0.0.0.0" })
+        ).pipe(Effect.provide(SocksDatagram.layer({ proxy })))
+        yield* twice.send("far", echo.local)
+        const [far] = yield* Effect.timeout(twice.receive, "10 seconds")
+        assert.deepStrictEqual([new TextDecoder().decode(far!.bytes), far!.peer], ["far", echo.local])
         // The name may have an address of the other family first.
         if (host === "::1") return
         yield* through.sendTo("by name", { host: "localhost", port: portOf(echo.local) })

@@ -26,6 +26,8 @@ const blackHoles = ["8.8.4.4"]
 
 export interface Options extends SocksRules.Options, SocksServer.Options {
   readonly users?: ReadonlyArray<readonly [string, string]>
+  /** What the rules are instead. */
+  readonly rules?: Partial<SocksRules.SocksRules["Service"]>
   /** What the proxy finds instead. */
   readonly reactor?: (own: Reactor["Service"]) => Partial<Reactor["Service"]>
 }
@@ -61,7 +63,7 @@ export const proxied = Effect.fnUntraced(function* (options: Options = {}) {
     { drainTimeout: 0, interruptTimeout: 0 }
   ).pipe(
     Effect.provideService(Reactor, reactor),
-    Effect.provideService(SocksRules.SocksRules, SocksRules.make(options)),
+    Effect.provideService(SocksRules.SocksRules, { ...SocksRules.make(options), ...options.rules }),
     Effect.provideService(SocksUsers.SocksUsers, known)
   )
   const proxy = Endpoint.tcpClient({ host: "127.0.0.1", port: 1080 })

@@ -264,6 +264,7 @@ export const runsEffects: ReadonlyMap<string, string> = new Map([
   ["reactor/ReceiveLoop.ts", "the consumer's effect runs inside the event that brought the bytes"],
   ["reactor/Waiters.ts", "who only watches for an end has no fiber that waits"],
   ["protocol/Forward.ts", "the end of one direction is passed on inside the event that brought it"],
+  ["protocol/Cut.ts", "that an effect starts, and who runs it is known, is one step"],
   ["result/DeferredScope.ts", "Deferreds live at the edge of events, where no fiber is"],
   ["reactor/Timers.ts", "a call is scheduled, and made, outside of any fiber"],
   [
