@@ -1,31 +1,9 @@
 /** Dante's proxy, in C and in several processes, by the contract of harness.ts: this process only starts it. Needs root. */
 import { spawn } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { connect, createServer } from "node:net"
-import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-
-const isListening = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1")
-    socket.on("connect", () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on("error", () => resolve(false))
-  })
-
-const answer = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`)
+import { answer, converse, freePort } from "./foreign.ts"
 
 const port = await freePort()
 const folder = mkdtempSync(join(tmpdir(), "spindle-bench-dante-"))
@@ -92,12 +70,4 @@ const cpuMicros = (): number =>
       return sum + Number(nanos) / 1_000 + ended
     }, 0)
 
-while (!(await isListening(port))) await new Promise((resolve) => setTimeout(resolve, 20))
-answer({ port })
-createInterface({ input: process.stdin })
-  .on("line", (line) =>
-    answer(
-      line === "cpu" ? { userMicros: cpuMicros(), systemMicros: 0 } : { error: `no such command: ${line}` }
-    )
-  )
-  .on("close", stop)
+await converse(port, cpuMicros, stop)
