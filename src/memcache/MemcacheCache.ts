@@ -90,7 +90,8 @@ export interface Administration<out E> {
   readonly verbosity: (level: number) => Effect.Effect<void, E>
 }
 
-type Call<E> = (command: Command.Command) => Effect.Effect<ReadonlyArray<Reply>, E>
+/** How a server is asked: all replies to a command. */
+export type Call<E> = (command: Command.Command) => Effect.Effect<ReadonlyArray<Reply>, E>
 
 const bytesOf = (value: Bytes): Uint8Array => (typeof value === "string" ? Buffer.from(value) : value)
 

@@ -24,9 +24,9 @@ import { keyOf } from "./MemcacheWire.ts"
 /** What a command may fail with over connections that are kept. */
 export type Failure = MemcacheError | PersistentClient.Failure<never>
 
-export interface Memcache extends MemcacheCache.Cache<Failure> {
+export interface Memcache<out E = Failure> extends MemcacheCache.Cache<E> {
   /** In the order in which they were given. */
-  readonly servers: ReadonlyArray<{ readonly name: string } & MemcacheCache.Administration<Failure>>
+  readonly servers: ReadonlyArray<{ readonly name: string } & MemcacheCache.Administration<E>>
 }
 
 export class MemcacheClient extends Context.Service<MemcacheClient, Memcache>()(
@@ -64,7 +64,7 @@ export const connect = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<Memcache, never, Reactor | Scope.Scope> {
   const named = servers.map((server) => ({ ...server, name: server.name ?? nameOf(server.endpoint) }))
-  const ring = MemcacheRing.make(named)
+  const cacheOf = over(named)
   const calls = yield* Effect.forEach(named, ({ endpoint }) =>
     Effect.map(
       Client.persistent(endpoint, (transport) => MemcacheConnection.make(transport, options), options),
@@ -77,13 +77,19 @@ export const connect = Effect.fnUntraced(function* (
         })
     )
   )
+  return cacheOf(calls)
+})
+
+/** One cache over several servers, by how each is asked, in their order; `keysPerGet` as `MemcacheCache.make` has it. Throws a `RangeError` without servers. */
+export const over = (servers: ReadonlyArray<MemcacheRing.Server>, keysPerGet?: number) => {
+  const ring = MemcacheRing.make(servers)
   // What cannot be a key is not asked for.
   const route = (key: string) => ring(keyOf(key) ?? "")
-  return {
-    ...MemcacheCache.make(route, calls),
-    servers: named.map(({ name }, index) => ({ name, ...MemcacheCache.administration(calls[index]!) }))
-  }
-})
+  return <E>(calls: ReadonlyArray<MemcacheCache.Call<E>>): Memcache<E | MemcacheError> => ({
+    ...MemcacheCache.make(route, calls, keysPerGet),
+    servers: servers.map(({ name }, index) => ({ name, ...MemcacheCache.administration(calls[index]!) }))
+  })
+}
 
 /** A client of these servers, as a service. */
 export const layer = (

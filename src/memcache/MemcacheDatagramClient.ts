@@ -2,6 +2,7 @@
  * A client over UDP: a datagram for each command, and whatever comes of it. Nothing is sent again: an answer that is lost is `TimedOut`,
  * and nobody knows whether the server has done it. So it is for reading; memcached's own advice is to write over TCP.
  */
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,8 +21,6 @@ import * as MemcacheDatagramAnswer from "./MemcacheDatagramAnswer.ts"
 import * as Wire from "./MemcacheDatagramWire.ts"
 import { Busy, Lost, MemcacheError, type MemcacheReason, TimedOut, Unsayable } from "./MemcacheError.ts"
 import type { Reply } from "./MemcacheReplyWire.ts"
-import * as MemcacheRing from "./MemcacheRing.ts"
-import { keyOf } from "./MemcacheWire.ts"
 
 export interface Options extends MemcacheDatagramAnswer.Options {
   /** How long an answer may take. Default 1 second. */
@@ -68,19 +67,14 @@ export const connect = Effect.fnUntraced(function* (
     ...server,
     name: server.name ?? MemcacheClient.nameOf(Endpoint.tcpClient(server))
   }))
-  const ring = MemcacheRing.make(named)
+  const cacheOf = MemcacheClient.over(named, keysPerGet)
   const calls = yield* Effect.forEach(named, ({ host, interface: from = anyFor(host), port }) =>
     Effect.flatMap(
       reactor.datagram(Endpoint.udp({ port: 0, interface: from, connect: { host, port } })),
       (connected) => calling(connected, options)
     )
   )
-  // What cannot be a key is not asked for.
-  const route = (key: string) => ring(keyOf(key) ?? "")
-  return {
-    ...MemcacheCache.make(route, calls, keysPerGet),
-    servers: named.map(({ name }, index) => ({ name, ...MemcacheCache.administration(calls[index]!) }))
-  }
+  return cacheOf(calls)
 })
 
 /** In the place of `MemcacheClient.layer`. */
@@ -117,8 +111,7 @@ interface Pending {
   readonly command: Command
   readonly datagram: Uint8Array
   readonly answer: MemcacheDatagramAnswer.MemcacheDatagramAnswer
-  exit: Replies | undefined
-  resume: ((exit: Replies) => void) | undefined
+  readonly replies: Deferred.Deferred<ReadonlyArray<Reply>, MemcacheError>
 }
 
 class Asking {
@@ -160,8 +153,7 @@ class Asking {
         command,
         datagram: Wire.split(requestId, pieces, Wire.datagramBytesMax)[0]!,
         answer: new MemcacheDatagramAnswer.MemcacheDatagramAnswer(command, this.options),
-        exit: command.isQuiet === true ? nothing : undefined,
-        resume: undefined
+        replies: Deferred.makeUnsafe()
       }
       pending.set(requestId, entered)
       return Effect.succeed(entered)
@@ -169,15 +161,10 @@ class Asking {
   }
 
   private readonly ask = (pending: Pending): Replies => {
-    const { command, datagram } = pending
-    const heard: Replies = Effect.callback((resume) => {
-      if (pending.exit !== undefined) return resume(pending.exit)
-      pending.resume = resume
-    })
-    const lost = (error: DatagramError) => wrong(command, lostBy(error))
+    const { command, datagram, replies } = pending
     return this.port.send(datagram).pipe(
-      Effect.mapError(lost),
-      Effect.andThen(heard),
+      Effect.mapError((error) => wrong(command, lostBy(error))),
+      Effect.andThen(command.isQuiet === true ? nothing : Deferred.await(replies)),
       Effect.timeoutOrElse({
         duration: this.timeout,
         orElse: () => Effect.fail(wrong(command, new TimedOut({ millis: Duration.toMillis(this.timeout) })))
@@ -202,9 +189,10 @@ class Asking {
       if (header === undefined || pending === undefined) continue
       const said = pending.answer.add(header, Wire.payloadOf(bytes))
       if (said === undefined) continue
-      const { command } = pending
-      settle(
-        pending,
+      const { command, replies } = pending
+      // The first answer holds.
+      Deferred.doneUnsafe(
+        replies,
         said._tag === "Success" ? Effect.succeed(said.success) : Effect.fail(wrong(command, said.failure))
       )
     }
@@ -215,15 +203,9 @@ class Asking {
   fail(reason: MemcacheReason): void {
     // Who hears it may ask again at once.
     const waiting = [...this.pending.values()]
-    for (const pending of waiting) settle(pending, Effect.fail(wrong(pending.command, reason)))
+    for (const { command, replies } of waiting)
+      Deferred.doneUnsafe(replies, Effect.fail(wrong(command, reason)))
   }
-}
-
-/** The first exit holds. */
-const settle = (pending: Pending, exit: Replies): void => {
-  if (pending.exit !== undefined) return
-  pending.exit = exit
-  pending.resume?.(exit)
 }
 
 const wrong = ({ operation }: Command, reason: MemcacheReason) => new MemcacheError({ operation, reason })
