@@ -1,8 +1,8 @@
 /** A small service on a datagram port: a datagram in, at most one out, to whom `ReplyGuard` admits. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
-import type { Datagram, Message, Outgoing } from "../reactor/Datagram.ts"
+import * as DatagramReplies from "../protocol/DatagramReplies.ts"
+import type { Datagram } from "../reactor/Datagram.ts"
 import type { DatagramError } from "../reactor/ReactorError.ts"
 import * as ReplyGuard from "../protocol/ReplyGuard.ts"
 import type { Answer } from "./SmallService.ts"
@@ -20,37 +20,27 @@ export interface DatagramAnswers {
   readonly counts: Effect.Effect<Counts>
 }
 
-/**
- * Nothing that a peer does ends it: refusals that the network reports, and answers that cannot be sent, are logged at Debug.
- * One at a time runs on a port.
- */
+/** Nothing that a peer does ends it. One at a time runs on a port. */
 export const make = (port: Datagram, answer: Answer, options?: ReplyGuard.Options): DatagramAnswers => {
   const guard = new ReplyGuard.ReplyGuard(NetAddress.isInetAddress(port.local) ? port.local.port : 0, options)
   let received = 0
   let answered = 0
   let withheld = 0
 
-  const reply = Effect.fnUntraced(function* (batch: ReadonlyArray<Message>) {
-    const now = Number(yield* Clock.monotonicTimeNanos) / 1e9
-    const replies: Array<Outgoing> = []
-    for (const { bytes, peer } of batch) {
-      received++
-      if (!guard.admits(peer, now)) {
-        withheld++
-        continue
-      }
-      const reply = yield* answer(bytes)
-      if (reply !== undefined) replies.push({ bytes: reply, peer })
+  const reply: DatagramReplies.Answer<never> = Effect.fnUntraced(function* ({ bytes, peer }, uptimeSeconds) {
+    received++
+    if (!guard.admits(peer, uptimeSeconds)) {
+      withheld++
+      return []
     }
-    answered += replies.length
-    if (replies.length > 0) yield* port.sendAll(replies).pipe(Effect.catch(tell))
+    const reply = yield* answer(bytes)
+    if (reply === undefined) return []
+    answered++
+    return [reply]
   })
 
   return {
-    run: port.receiveEach(reply, { onError: tell }),
+    run: DatagramReplies.serve(port, reply),
     counts: Effect.sync(() => ({ received, answered, withheld }))
   }
 }
-
-const tell = (error: DatagramError): Effect.Effect<void, DatagramError> =>
-  error.reason._tag === "Closed" ? Effect.fail(error) : Effect.logDebug("a datagram was lost", error)

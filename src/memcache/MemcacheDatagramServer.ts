@@ -8,8 +8,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
+import * as DatagramReplies from "../protocol/DatagramReplies.ts"
 import * as ReplyGuard from "../protocol/ReplyGuard.ts"
-import type { Datagram, Message, Outgoing } from "../reactor/Datagram.ts"
+import type { Datagram } from "../reactor/Datagram.ts"
 import type * as Endpoint from "../reactor/Endpoint.ts"
 import type { DatagramError } from "../reactor/ReactorError.ts"
 import * as MemcacheDatagramSession from "./MemcacheDatagramSession.ts"
@@ -31,9 +32,6 @@ export const buffered = (endpoint: Endpoint.Udp): Endpoint.Udp => ({
   ...endpoint
 })
 
-/** Answers to one batch of datagrams, which may be a thousand, that are made before they are sent. */
-const unsentBytesMax = 262_144
-
 /** Answers until the port is closed, or it is interrupted. Nothing that a peer does ends it. One at a time runs on a port. */
 export const serve = Effect.fnUntraced(function* (
   port: Datagram,
@@ -46,35 +44,21 @@ export const serve = Effect.fnUntraced(function* (
   const guard = new ReplyGuard.ReplyGuard(localPort, limitsOf(options))
   const { counters } = engine
 
-  const answer = (batch: ReadonlyArray<Message>, from = 0): Effect.Effect<void, DatagramError> => {
-    const now = clock.currentTimeMillisUnsafe()
-    const uptimeSeconds = Number(clock.monotonicTimeNanosUnsafe()) / 1e9
-    const answers: Array<Outgoing> = []
-    let answerBytes = 0
-    let place = from
-    // No more is made before what there is has left.
-    while (place < batch.length && answerBytes < unsentBytesMax) {
-      const { bytes, peer } = batch[place++]!
-      const datagrams = session.answer(bytes, now)
-      if (datagrams.length === 0) continue
+  const answer: DatagramReplies.Answer<never> = ({ bytes, peer }, uptimeSeconds) =>
+    Effect.sync(() => {
+      const datagrams = session.answer(bytes, clock.currentTimeMillisUnsafe())
+      if (datagrams.length === 0) return datagrams
       if (!guard.admits(peer, uptimeSeconds, datagrams.length)) {
         counters.udp_withheld++
-        continue
+        return []
       }
-      for (const datagram of datagrams) {
-        answerBytes += datagram.length
-        answers.push({ bytes: datagram, peer })
-      }
-    }
-    if (answers.length === 0) return Effect.void
-    counters.bytes_written += answerBytes
-    const sent = port.sendAll(answers).pipe(Effect.catch(tell))
-    return place === batch.length ? sent : Effect.flatMap(sent, () => answer(batch, place))
-  }
+      for (const { length } of datagrams) counters.bytes_written += length
+      return datagrams
+    })
 
   return yield* Effect.acquireUseRelease(
     Effect.sync(() => void (engine.udpPort = localPort)),
-    () => port.receiveEach((batch) => answer(batch), { onError: tell }),
+    () => DatagramReplies.serve(port, answer),
     () => Effect.sync(() => void (engine.udpPort = 0))
   )
 })
@@ -85,6 +69,3 @@ const limitsOf = ({ datagramsPerSecond, peerDatagramsPerSecond = 1_000 }: Option
   answersPerSecond: datagramsPerSecond ?? 10 * peerDatagramsPerSecond,
   isUnlimited: NetAddress.isLoopback
 })
-
-const tell = (error: DatagramError): Effect.Effect<void, DatagramError> =>
-  error.reason._tag === "Closed" ? Effect.fail(error) : Effect.logDebug("a datagram was lost", error)

@@ -1,5 +1,6 @@
 export * as Client from "./Client.ts"
 export * as ClientPool from "./ClientPool.ts"
+export * as DatagramReplies from "./DatagramReplies.ts"
 export * as Forward from "./Forward.ts"
 export * as Idle from "./Idle.ts"
 export * as Limit from "./Limit.ts"
